@@ -1,0 +1,1 @@
+"""The `parley` command: gathers subcommands by entry points. Imports nothing of ours."""
