@@ -85,7 +85,25 @@ def check_windows(windows: Tensor, cfg: AudioProjectionConfig, *, starts_stream:
     return later // stride + int(starts_stream)
 
 
-class LatentAudioProjection(nn.Module):
+class AudioProjection(nn.Module):
+    """The part both projections share: a hidden layer, tokens, their norm."""
+
+    def __init__(self, cfg: AudioProjectionConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.proj1 = nn.Linear(cfg.frame_features, cfg.hidden_dim)
+        self.proj2 = nn.Linear(cfg.hidden_dim, cfg.hidden_dim)
+        self.proj3 = nn.Linear(cfg.hidden_dim, cfg.tokens * cfg.out_dim)
+        self.norm = nn.LayerNorm(cfg.out_dim) if cfg.is_normed else nn.Identity()
+
+    def tokens(self, hidden: Tensor) -> Tensor:
+        """Give tokens [B, P, n, M, out_dim] of the first layer's sums [B, P, n, hidden_dim]."""
+        tokens = self.proj3(self.proj2(hidden.relu()).relu())
+        normed: Tensor = self.norm(tokens.reshape(*tokens.shape[:3], self.cfg.tokens, -1))
+        return normed
+
+
+class LatentAudioProjection(AudioProjection):
     """Audio tokens for each latent frame (published as `audio_proj`).
 
     The first latent frame is one video frame and takes its whole window. Every later one is four:
@@ -96,14 +114,8 @@ class LatentAudioProjection(nn.Module):
     """
 
     def __init__(self, cfg: AudioProjectionConfig) -> None:
-        super().__init__()
-        self.cfg = cfg
-        per_entry = cfg.layers * cfg.channels
-        self.proj1 = nn.Linear(cfg.window * per_entry, cfg.hidden_dim)
-        self.proj1_vf = nn.Linear(cfg.latent_window * per_entry, cfg.hidden_dim)
-        self.proj2 = nn.Linear(cfg.hidden_dim, cfg.hidden_dim)
-        self.proj3 = nn.Linear(cfg.hidden_dim, cfg.tokens * cfg.out_dim)
-        self.norm = nn.LayerNorm(cfg.out_dim) if cfg.is_normed else nn.Identity()
+        super().__init__(cfg)
+        self.proj1_vf = nn.Linear(cfg.latent_window * cfg.layers * cfg.channels, cfg.hidden_dim)
 
     def forward(self, windows: Tensor, *, starts_stream: bool) -> Tensor:
         """Project windows [B, P, T, W, L, C] to tokens [B, P, F, M, out_dim].
@@ -118,9 +130,7 @@ class LatentAudioProjection(nn.Module):
             windows = windows[:, :, 1:]
         if windows.shape[2]:
             hidden.append(self.proj1_vf(self._latent_windows(windows)))
-        tokens = self.proj3(self.proj2(torch.cat(hidden, dim=2).relu()).relu())
-        normed: Tensor = self.norm(tokens.reshape(*tokens.shape[:3], self.cfg.tokens, -1))
-        return normed
+        return self.tokens(torch.cat(hidden, dim=2))
 
     def _latent_windows(self, windows: Tensor) -> Tensor:
         """Cut windows [B, P, 4F, W, L, C] to [B, P, F, latent_window * L * C]."""
@@ -133,19 +143,11 @@ class LatentAudioProjection(nn.Module):
         return torch.cat([first, inner, last], dim=3).flatten(3)
 
 
-class FrameAudioProjection(nn.Module):
+class FrameAudioProjection(AudioProjection):
     """Audio tokens for each video frame (published as `audio_emb`, AnyTalker 1.3B).
 
     Source: AnyTalker (arXiv 2511.23475), repository HKUST-C4G/AnyTalker.
     """
-
-    def __init__(self, cfg: AudioProjectionConfig) -> None:
-        super().__init__()
-        self.cfg = cfg
-        self.proj1 = nn.Linear(cfg.frame_features, cfg.hidden_dim)
-        self.proj2 = nn.Linear(cfg.hidden_dim, cfg.hidden_dim)
-        self.proj3 = nn.Linear(cfg.hidden_dim, cfg.tokens * cfg.out_dim)
-        self.norm = nn.LayerNorm(cfg.out_dim) if cfg.is_normed else nn.Identity()
 
     def forward(self, windows: Tensor, *, starts_stream: bool) -> Tensor:
         """Project windows [B, P, T, W, L, C] to tokens [B, P, T, M, out_dim].
@@ -154,7 +156,4 @@ class FrameAudioProjection(nn.Module):
             InputError: as `check_windows`.
         """
         check_windows(windows, self.cfg, starts_stream=starts_stream)
-        hidden = self.proj2(self.proj1(windows.flatten(3)).relu()).relu()
-        tokens = self.proj3(hidden)
-        normed: Tensor = self.norm(tokens.reshape(*tokens.shape[:3], self.cfg.tokens, -1))
-        return normed
+        return self.tokens(self.proj1(windows.flatten(3)))

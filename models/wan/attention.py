@@ -42,11 +42,13 @@ class SelfAttended(NamedTuple):
     reference_k: Tensor  # [B, H, S, D], all keys attended, oldest first: the sink leads
 
 
-class SelfAttention(nn.Module):
-    """Each call's tokens see themselves whole and every cached token.
+def qk_norm(cfg: WanConfig) -> nn.Module:
+    """Give the norm that queries and keys pass before their heads are split."""
+    return RMSNorm(cfg.dim, cfg.eps) if cfg.qk_norm else nn.Identity()
 
-    With an empty past and a whole clip this is the published bidirectional attention.
-    """
+
+class Projections(nn.Module):
+    """What every attention of the base transformer has: projections, and norms of q and k."""
 
     def __init__(self, cfg: WanConfig) -> None:
         super().__init__()
@@ -58,13 +60,30 @@ class SelfAttention(nn.Module):
         self.norm_q = qk_norm(cfg)
         self.norm_k = qk_norm(cfg)
 
+    def query(self, x: Tensor) -> Tensor:
+        """Give queries [B, H, N, D] of x [B, N, C]."""
+        return split_heads(self.norm_q(self.q(x)), self.heads)
+
+    def key_value(self, x: Tensor) -> LayerKV:
+        """Give keys and values [B, H, N, D] of x [B, N, C]."""
+        return LayerKV(
+            split_heads(self.norm_k(self.k(x)), self.heads), split_heads(self.v(x), self.heads)
+        )
+
+
+class SelfAttention(Projections):
+    """Each call's tokens see themselves whole and every cached token.
+
+    With an empty past and a whole clip this is the published bidirectional attention.
+    """
+
     def forward(
         self, x: Tensor, rotation: Rotation, past: LayerKV | None, mask: Tensor | None
     ) -> SelfAttended:
         """Attend x [B, N, C] to itself and the past; mask [N, S + N] only for whole sequences."""
-        q = rotate(split_heads(self.norm_q(self.q(x)), self.heads), rotation)
-        k = rotate(split_heads(self.norm_k(self.k(x)), self.heads), rotation)
-        v = split_heads(self.v(x), self.heads)
+        q = rotate(self.query(x), rotation)
+        k, v = self.key_value(x)
+        k = rotate(k, rotation)
         own = LayerKV(k, v)
         if past is not None:
             k = torch.cat([past.k, k], dim=2)
@@ -82,21 +101,14 @@ class TextImageKV(NamedTuple):
     v_image: Tensor | None
 
 
-class TextImageAttention(nn.Module):
+class TextImageAttention(Projections):
     """Cross attention to text and, where the weights have it, picture; the results are summed.
 
     Source: repository Wan-Video/Wan2.1, wan/modules/model.py (Apache-2.0).
     """
 
     def __init__(self, cfg: WanConfig) -> None:
-        super().__init__()
-        self.heads = cfg.heads
-        self.q = nn.Linear(cfg.dim, cfg.dim)
-        self.k = nn.Linear(cfg.dim, cfg.dim)
-        self.v = nn.Linear(cfg.dim, cfg.dim)
-        self.o = nn.Linear(cfg.dim, cfg.dim)
-        self.norm_q = qk_norm(cfg)
-        self.norm_k = qk_norm(cfg)
+        super().__init__(cfg)
         self.has_image = cfg.image_dim is not None
         if self.has_image:
             self.k_img = nn.Linear(cfg.dim, cfg.dim)
@@ -109,16 +121,7 @@ class TextImageAttention(nn.Module):
         if self.has_image and image is not None:
             k_image = split_heads(self.norm_k_img(self.k_img(image)), self.heads)
             v_image = split_heads(self.v_img(image), self.heads)
-        return TextImageKV(
-            split_heads(self.norm_k(self.k(text)), self.heads),
-            split_heads(self.v(text), self.heads),
-            k_image,
-            v_image,
-        )
-
-    def query(self, x: Tensor) -> Tensor:
-        """Give queries [B, H, N, D] of x [B, N, C]."""
-        return split_heads(self.norm_q(self.q(x)), self.heads)
+        return TextImageKV(*self.key_value(text), k_image, v_image)
 
     def read(self, q: Tensor, kv: TextImageKV) -> Tensor:
         """Sum the text and image results [B, N, C], before the output projection."""
@@ -131,8 +134,3 @@ class TextImageAttention(nn.Module):
         """Attend x [B, N, C]; the result has the same shape."""
         y: Tensor = self.o(self.read(self.query(x), kv))
         return y
-
-
-def qk_norm(cfg: WanConfig) -> nn.Module:
-    """Give the norm that queries and keys pass before their heads are split."""
-    return RMSNorm(cfg.dim, cfg.eps) if cfg.qk_norm else nn.Identity()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -81,41 +81,9 @@ def wan_i2v_14b() -> WanConfig:
 
 def wan_inp_1_3b() -> WanConfig:
     """Give the Wan2.1-Fun InP 1.3B transformer, the base of AnyTalker 1.3B."""
-    return WanConfig(
-        dim=1536,
-        ffn_dim=8960,
-        freq_dim=256,
-        text_dim=4096,
-        text_len=512,
-        image_dim=1280,
-        in_channels=36,
-        out_channels=16,
-        heads=12,
-        layers=30,
-        patch=(1, 2, 2),
-        qk_norm=True,
-        cross_attn_norm=True,
-        eps=1e-6,
-        timestep_dtype=torch.float64,
-    )
+    return replace(wan_i2v_14b(), dim=1536, ffn_dim=8960, heads=12, layers=30)
 
 
 def wan_t2v_1_3b() -> WanConfig:
     """Give the Wan2.1 text-to-video 1.3B transformer, the network of Self-Forcing."""
-    return WanConfig(
-        dim=1536,
-        ffn_dim=8960,
-        freq_dim=256,
-        text_dim=4096,
-        text_len=512,
-        image_dim=None,
-        in_channels=16,
-        out_channels=16,
-        heads=12,
-        layers=30,
-        patch=(1, 2, 2),
-        qk_norm=True,
-        cross_attn_norm=True,
-        eps=1e-6,
-        timestep_dtype=torch.float64,
-    )
+    return replace(wan_inp_1_3b(), image_dim=None, in_channels=16)

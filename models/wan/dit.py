@@ -207,6 +207,32 @@ class WanBackbone(nn.Module, Generic[Condition]):
             kept.append(kv)
         return Prediction(self._unpatchify(self.head(x, time), grid), tuple(kept))
 
+    def check_chunk(self, latent: Tensor, audio_frames: int, mask_tokens: int | None) -> None:
+        """Refuse a chunk whose audio or person masks were made for another.
+
+        Args:
+            latent: [B, in_channels, F, h, w].
+            audio_frames: latent frames the audio covers.
+            mask_tokens: tokens of the person masks; None where there are none.
+
+        Raises:
+            InputError: saying which of the two does not fit.
+        """
+        frames = latent.shape[2]
+        if audio_frames != frames:
+            raise InputError(f"audio covers {audio_frames} latent frames, the latent has {frames}")
+        per_frame = self.tokens_per_frame(latent)
+        if mask_tokens not in (None, per_frame):
+            raise InputError(
+                f"person masks have {mask_tokens} tokens, the latent {per_frame} a frame; "
+                "encode the scene at the latent's size"
+            )
+
+    def tokens_per_frame(self, latent: Tensor) -> int:
+        """Count the tokens of one latent frame of [B, in_channels, F, h, w]."""
+        _, ph, pw = self.cfg.patch
+        return (latent.shape[3] // ph) * (latent.shape[4] // pw)
+
     def _embed_time(self, timestep: Tensor, dtype: torch.dtype) -> Tensor:
         """Embed timesteps [B] or [B, F] as [B, G, C] float32."""
         grouped = timestep[:, None] if timestep.ndim == 1 else timestep
