@@ -18,6 +18,7 @@ from models.anytalker.condition import (
     for_everyone,
     sum_over_people,
 )
+from models.norms import LayerNorm
 from models.wan.attention import (
     SelfAttended,
     TextImageAttention,
@@ -27,7 +28,6 @@ from models.wan.attention import (
 )
 from models.wan.config import WanConfig
 from models.wan.dit import WanBlock
-from models.wan.layers import LayerNorm
 from models.wan.rope import Grid
 
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.norms import RMSNorm
 from models.wan.config import WanConfig
 from models.wan.kv_cache import LayerKV
-from models.wan.layers import RMSNorm
 from models.wan.rope import Rotation, rotate
 
 

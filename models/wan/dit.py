@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import InputError
+from models.norms import LayerNorm
 from models.wan.attention import SelfAttended, SelfAttention, TextImageAttention, TextImageKV
 from models.wan.config import WanConfig
 from models.wan.kv_cache import CacheSpec, KVCache, LayerKV
 from models.wan.layers import (
     Head,
-    LayerNorm,
     TokenProjection,
     gated_residual,
     modulate,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 
@@ -20,7 +22,7 @@ def held(cache: KVCache) -> list[int]:
     return [int(x) for x in cache.layers[0].v[0, 0, ::TOKENS, 0]]
 
 
-def roll(spec: CacheSpec, chunks: list[tuple[int, ...]]) -> KVCache:
+def roll(spec: CacheSpec, chunks: Sequence[tuple[int, ...]]) -> KVCache:
     cache = KVCache(spec)
     for chunk in chunks:
         cache = cache.make_room(len(chunk)).append(frames(*chunk), len(chunk))
