@@ -1,0 +1,1 @@
+"""Conformance runner: golden cases of the published networks against ours."""
