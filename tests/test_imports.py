@@ -29,7 +29,9 @@ BANNED: dict[str, frozenset[str]] = {
     "streamer": frozenset({"torch", "onnxruntime"}),
 }
 # Heavy optional runtimes: the constructor that needs one may import it.
-LAZY_RUNTIMES = frozenset({"onnxruntime", "openvino", "ray", "tensorrt", "torch"})
+LAZY_RUNTIMES = frozenset(
+    {"espeakng_loader", "onnxruntime", "openvino", "pocketsphinx", "ray", "tensorrt", "torch"}
+)
 
 
 class Import(NamedTuple):

@@ -1,0 +1,1 @@
+"""Who people are: traits from a seed, their meshes and textures, and how they are posed."""

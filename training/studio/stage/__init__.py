@@ -1,0 +1,1 @@
+"""What the camera sees: scenes, light, backgrounds, and the renderer with its exact labels."""
