@@ -1,0 +1,1 @@
+"""What is heard: voices with the times of their sounds, sentences, songs, noises, augmentation."""
