@@ -1,4 +1,4 @@
 """Makes weights: synthetic people, training stages, distillation, and the metrics that judge them.
 
-May import `models`, never `engines`, `streamer` or `clients`. Not built yet but for `metrics`.
+May import `models`, never `engines`, `streamer` or `clients`. So far: `studio` makes synthetic people, `metrics` judges.
 """

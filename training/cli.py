@@ -1,0 +1,15 @@
+"""Make weights: synthetic people to learn from today, training stages to come."""
+
+from __future__ import annotations
+
+import typer
+
+from training.studio.studio_cli import app as studio
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+app.add_typer(studio, name="studio")
+
+
+@app.callback()
+def group() -> None:
+    """Keep `studio` a command of its own while it is the only one."""

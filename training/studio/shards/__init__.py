@@ -1,0 +1,1 @@
+"""Hours of rendered clips as shards on disk: planned, made by workers, read back for training."""
