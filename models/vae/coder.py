@@ -5,6 +5,8 @@ Shape letters: B batch, C channels, T frames of this call, h, w size of the code
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from itertools import pairwise
 
 import torch.nn.functional as F
@@ -16,7 +18,7 @@ from models.vae.config import PICTURE_CHANNELS, WanVAEConfig
 from models.vae.resample import Downsample, Upsample
 
 
-class Coder(nn.Module):
+class Coder(nn.Module, ABC):
     """A chain of layers with a past, one half of the VAE.
 
     A subclass registers its modules in the order in which they run, so that the names of its causal
@@ -26,9 +28,9 @@ class Coder(nn.Module):
     conv1: CausalConv3d
     head: nn.ModuleDict
 
+    @abstractmethod
     def layers(self) -> list[nn.Module]:
         """Give the layers between the first convolution and the head in the order they run."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, past: StreamCache | None) -> tuple[Tensor, StreamCache]:
         """Run x [B, C, T, h, w] behind its past.

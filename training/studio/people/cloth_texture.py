@@ -19,6 +19,7 @@ Floats = NDArray[np.float32]
 
 FUR_SIZE = 256
 _CHEST_BELOW_EYES_M = (0.17, 0.62)
+_CHEST_BESIDE_M = 0.22  # some drawings reach around to the side
 
 
 def paint_cloth(identity: Identity, library: Library) -> Pixels:
@@ -52,7 +53,7 @@ def _chest_mask(name: str, library: Library, size: int) -> Floats:
     points = vertices[proxy.corners.positions].mean(1)
     below = float(library.base.vertices[EYE_VERTICES[0], 1].mean()) - points[:, 1]
     low, high = _CHEST_BELOW_EYES_M
-    front = (below > low) & (below < high) & (np.abs(points[:, 0]) < 0.15) & (points[:, 2] > 0.02)
+    front = (below > low) & (below < high) & (np.abs(points[:, 0]) < _CHEST_BESIDE_M) & (points[:, 2] > -0.02)
     image = Image.new("L", (size, size))
     draw = ImageDraw.Draw(image)
     for corners in proxy.uv[proxy.corners.uv[front]] * size:

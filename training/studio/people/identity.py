@@ -30,6 +30,7 @@ Heritage = Literal["European", "Asian", "African", "mixed"]
 _HERITAGES: tuple[Heritage, ...] = ("European", "Asian", "African", "mixed")
 _HERITAGE_SHARES = (0.32, 0.26, 0.24, 0.18)
 _OLD = 0.72  # from here on hair may be gray
+_DYED = 0.008  # share of people with blue, pink or teal hair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +221,7 @@ def _hair_style(rng: np.random.Generator, gender: Gender, heritage: Heritage) ->
 def _hair_color(rng: np.random.Generator, heritage: Heritage, age: float) -> tuple[str, RGB]:
     if age > _OLD and rng.random() < 0.6:
         swatch = palette.HAIR[int(rng.choice(palette.GRAY_HAIR))]
-    elif rng.random() < 0.04:
+    elif rng.random() < _DYED:
         swatch = palette.HAIR[int(rng.choice(palette.DYED_HAIR))]
     else:
         shares = {
@@ -255,8 +256,8 @@ def _beard(rng: np.random.Generator, gender: Gender, hair_color: str) -> str:
 
 
 def _brow(rng: np.random.Generator, gender: Gender) -> str:
-    # 3, 4 and 8 slope steeply and make anyone look cross.
-    soft = (1, 2, 5, 6, 10, 11) if gender == "female" else (1, 2, 9, 11, 12)
+    # 3, 4, 5, 8 and 11 slope steeply and make anyone look cross; 12 is a pencil line.
+    soft = (1, 2, 6, 6, 9, 10) if gender == "female" else (1, 2, 6, 9, 9)
     return f"eyebrow{int(rng.choice(soft)):03d}"
 
 

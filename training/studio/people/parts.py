@@ -76,7 +76,9 @@ class PartBuilder:
         )
         part, ids = self._from_base("skin", corners.keep(visible))
         scalp = regions.scalp(self.library)
-        growth = regions.beard(self.library, self.identity.beard)
+        growth = regions.beard(
+            self.library, self.identity.beard, has_sideburns=self.identity.hair != "bald"
+        )
         shade = self._shade_under_chin()
         part.extras = np.stack([scalp[ids], growth[ids], shade[ids]], 1)
         part.deltas = self.library.units[:, ids]

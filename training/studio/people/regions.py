@@ -46,8 +46,11 @@ def scalp(library: Library) -> Floats:
     return np.asarray(near * above * np.clip(front, 0, 1) * (1 - ears), np.float32)
 
 
-def beard(library: Library, style: str) -> Floats:
-    """Give how thickly a style of beard grows on each skin vertex, [13380], 0..1."""
+def beard(library: Library, style: str, *, has_sideburns: bool = True) -> Floats:
+    """Give how thickly a style of beard grows on each skin vertex, [13380], 0..1.
+
+    Without sideburns it thins out before the ears, for heads on which no hair meets it.
+    """
     x, y, z = np.abs(library.base.vertices[:BODY_VERTICES] * [[1, 1, 1]]).T
     # Lines in meters on the base mesh: lips at y 0.661, nose base 0.682, chin 0.622, ear x 0.07.
     mustache = (
@@ -58,7 +61,9 @@ def beard(library: Library, style: str) -> Floats:
     )
     chin = _ramp(x, 0.026, 0.018) * _ramp(y, 0.650, 0.645) * _ramp(z, 0.09, 0.11)
     cheek_line = 0.664 + np.clip(x - 0.028, 0, 0.05) * 0.85
-    jaw = _ramp(y, cheek_line + 0.006, cheek_line - 0.008) * _ramp(z, 0.045, 0.062)
+    jaw = _ramp(y, cheek_line + 0.008, cheek_line - 0.012) * _ramp(z, 0.046, 0.070)
+    if not has_sideburns:
+        jaw = jaw * np.maximum(_ramp(y, 0.692, 0.660), _ramp(z, 0.085, 0.115))
     jaw = jaw * (1 - _ramp(x, 0.030, 0.022) * _ramp(y, 0.642, 0.650))
     throat = _ramp(y, 0.605, 0.622)
     sides = _ramp(x, 0.026, 0.036) * _ramp(y, 0.655, 0.640)  # mustache's way down to the chin

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from training.studio.people.identity import Identity
 from training.studio.people.library import Library
+from training.studio.people.regions import EYE_VERTICES, LOWER_LIP, UPPER_LIP
+from training.studio.performance_data import ARKIT
 
 # Strength of a trait: normal with this deviation, cut at the limit. Wider makes caricatures.
 _DEVIATION = 0.27
@@ -39,6 +41,9 @@ _DAMPED = {
     "eyes/eye-corner1": 0.6,
     "eyes/eye-corner2": 0.6,
     "eyes/eye-trans": 0.3,
+    "eyes/eye-eyefold-angle": 0.5,
+    "eyebrows/angle": 0.5,
+    "eyebrows/trans": 0.7,
     "ears/ear-trans": 0.3,
     "ears/ear-flap": 0.5,
     "ears/ear-wing": 0.7,
@@ -52,13 +57,25 @@ _FRIENDLY = {
     "eyes/eye-height2": 0.30,
     "eyes/eye-bag": -0.25,
     "eyebrows/trans": 0.15,
-    "eyebrows/angle": -0.12,
+    "eyebrows/angle": 0.14,  # brings the outer ends down
     "mouth/angles": 0.3,
     "mouth/laugh-lines": 0.05,
     "nose/scale-horiz": -0.08,
     "nose/volume": -0.1,
     "forehead/nubian": -0.05,
 }
+
+# The trait that lifts brows also pushes them forward, where they throw a scowl's shadow.
+_TARGET_SHARES = {
+    "eyebrows/eyebrows-trans-forward": 0.0,
+    "eyebrows/eyebrows-trans-backward": 0.4,
+}
+# Faces whose traits add up to a scowl are softened with their own face units: how high the inner
+# brow stands over the eyes and the corners of the mouth over its middle, in meters, and the most
+# that a unit may be raised to get there. Half of all faces need little or nothing.
+_INNER_BROW, _MOUTH_CORNER = 6983, 7272
+_BROW_HEIGHT_M, _BROW_LIFT = 0.0160, 0.75
+_CORNER_HEIGHT_M, _CORNER_LIFT = 0.0016, 0.16
 
 
 def trait_strengths(shape_seed: int, keys: tuple[str, ...]) -> dict[str, float]:
@@ -108,5 +125,26 @@ def rest_body(identity: Identity, library: Library) -> NDArray[np.float32]:
     for trait in library.traits:
         strength = strengths[trait.key]
         for name in trait.high if strength > 0 else trait.low:
-            library.target(name).add_to(vertices, abs(strength))
-    return vertices
+            share = _TARGET_SHARES.get(name, 1.0)
+            library.target(name).add_to(vertices, abs(strength) * share)
+    return _softened(vertices, library)
+
+
+def _softened(vertices: NDArray[np.float32], library: Library) -> NDArray[np.float32]:
+    """Raise the inner brows and mouth corners of a face [N, 3] that would look cross at rest."""
+    brow = vertices[_INNER_BROW, 1] - vertices[EYE_VERTICES[0], 1].mean()
+    corner = vertices[_MOUTH_CORNER, 1] - vertices[[UPPER_LIP, LOWER_LIP], 1].mean()
+    lifts = (
+        (("browInnerUp",), _INNER_BROW, _BROW_HEIGHT_M - brow, _BROW_LIFT),
+        (
+            ("mouthSmileLeft", "mouthSmileRight"),
+            _MOUTH_CORNER,
+            _CORNER_HEIGHT_M - corner,
+            _CORNER_LIFT,
+        ),
+    )
+    softened = vertices.copy()
+    for names, vertex, missing, most in lifts:
+        unit = sum(library.units[ARKIT.index(name)] for name in names)
+        softened += np.float32(np.clip(missing / unit[vertex, 1], 0.0, most)) * unit
+    return softened

@@ -28,7 +28,8 @@ class ShardWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._unfinished = path.with_name(path.name + UNFINISHED)
-        self._tar = tarfile.open(self._unfinished, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        # Closed by __exit__, whichever way it is left.
+        self._tar = tarfile.TarFile(self._unfinished, "w", format=tarfile.USTAR_FORMAT)
 
     def add(self, key: str, files: Mapping[str, bytes]) -> None:
         """Append one clip's files, by extension."""

@@ -25,13 +25,16 @@ _PICTURE_UNIT, _SHADOW_UNIT = 0, 1
 _GLOSS = {"glasses": 0.8, "earrings": 1.0, "hat": 0.03}
 _EARRING_COLOR = (0.55, 0.42, 0.20)
 _IRIS_RAD = 0.49
-_CULLED: frozenset[Material] = frozenset({"skin", "eye", "teeth", "tongue", "fur"})
+_CULLED = frozenset({"skin", "eye", "teeth", "tongue", "fur", "soft_fur"})
+_SOFT: tuple[Material, ...] = ("hair", "fur")  # drawn twice: solid, then soft edges
 # How deep beards grow, and how much they color the skin below.
 _BEARD_FUR_M = {"mustache": 0.005, "goatee": 0.005, "short_beard": 0.004, "full_beard": 0.011}
 _BEARD_SHADE = {"none": 0.0, "stubble": 0.38}
+_BEARD_SHADE_UNDER_FUR = 0.85
 # Shells of fur: more where it is deeper, so that no gaps show between them.
-_SHELLS = ((0.0, 0), (0.008, 4), (1.0, 7))
+_SHELLS = ((0.0, 0), (0.008, 3), (1.0, 5))
 _SHELLS_UNDER_HAIR = 2
+_SOFTNESS = {True: 2.2, False: 1.4}  # how sharply curls and straight hairs end
 
 Vectors = NDArray[np.float32]
 
@@ -58,9 +61,10 @@ class Painter:
         self.programs: dict[str, moderngl.Program] = {
             name: self._program(shaders.VERTEX, shaders.fragment(name)) for name in materials
         }
-        self.programs["soft_hair"] = self._program(
-            shaders.VERTEX, shaders.fragment("hair", "blended")
-        )
+        for name in _SOFT:
+            self.programs[f"soft_{name}"] = self._program(
+                shaders.VERTEX, shaders.fragment(name, "blended")
+            )
         self.programs["shadow"] = self._program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
         self.backdrop = self._program(shaders.QUAD_VERTEX, shaders.BACKDROP_FRAGMENT)
         self.halve = self._program(shaders.QUAD_VERTEX, shaders.HALVE_FRAGMENT)
@@ -72,7 +76,9 @@ class Painter:
         self.frame_block = self.context.buffer(reserve=2 * 64 + 8 * 16, dynamic=True)
         self.frame_block.bind_to_uniform_block(_FRAME_BLOCK)
         self.fur = self.context.texture((FUR_SIZE, FUR_SIZE), 2, fur_density().tobytes())
-        self.fur.filter = (moderngl.LINEAR, moderngl.LINEAR)
+        # Hairs are finer than pixels: without mip levels they flicker and speckle.
+        self.fur.build_mipmaps()
+        self.fur.filter = (moderngl.LINEAR_MIPMAP_NEAREST, moderngl.LINEAR)
         self._shared: dict[str, tuple[moderngl.Texture, float]] = {}
 
     def _program(self, vertex: str, fragment: str) -> moderngl.Program:
@@ -181,7 +187,7 @@ class Actor:
             [
                 style.fur_m,
                 _BEARD_FUR_M.get(identity.beard, 0.0),
-                _BEARD_SHADE.get(identity.beard, 0.62),
+                _BEARD_SHADE.get(identity.beard, _BEARD_SHADE_UNDER_FUR),
                 self._openness,
             ],
         ]
@@ -211,21 +217,22 @@ class Actor:
             self._draw("tongue", "tongue")
             shared(textures["teeth"])[0].use(_PICTURE_UNIT)
             self._draw("teeth", "teeth")
-        self._draw_fur()
+        self._draw_fur("fur")
         self._draw_worn()
 
     def draw_blended(self) -> None:
         """Draw what lets through what is behind it."""
         self._block.bind_to_uniform_block(_PERSON_BLOCK)
+        self._draw_fur("soft_fur")
         for part, picture in (("brow", "brow"), ("lash", "lash"), ("soft_hair", "hair")):
             if part in self.figure.spans:
                 self._painter.shared(self.figure.textures[picture])[0].use(_PICTURE_UNIT)
                 self._draw(part, part)
 
-    def _draw_fur(self) -> None:
+    def _draw_fur(self, name: str) -> None:
         identity = self.figure.identity
         style = HAIR[identity.hair]
-        program = self._painter.programs["fur"]
+        program = self._painter.programs[name]
         self._painter.fur.use(_PICTURE_UNIT)
         beard = _BEARD_FUR_M.get(identity.beard, 0.0)
         for part, depth, curly in (
@@ -237,9 +244,12 @@ class Actor:
                 shells = min(shells, _SHELLS_UNDER_HAIR)
             set_uniform(program, "channel", int(curly))
             set_uniform(program, "scale", (3.0, 3.0) if curly else (9.0, 9.0))
-            for shell in range(1, shells + 1):
+            set_uniform(program, "softness", _SOFTNESS[curly])
+            # Half of the shells suffice for what is solid; what lies deepest needs no soft edge.
+            solid = name == "fur"
+            for shell in range(1, shells + 1, 2) if solid else range(2, shells + 1):
                 set_uniform(program, "layer", shell / shells)
-                self._draw("fur", part)
+                self._draw(name, part)
 
     def _draw_worn(self) -> None:
         identity = self.figure.identity

@@ -203,14 +203,16 @@ void main() {
   vec3 n = normalize(direction), v = normalize(-point);
   if (dot(n, v) < 0.0) n = -n;
   float value = dot(paint.rgb * paint.rgb, vec3(0.333)) / hair_color.w;
-  value = clamp(value, 0.2, 2.6);
+  // Bright hair shows its picture's contrast as noise.
+  float bright = clamp(hair_color.g * 4.0, 0.0, 1.0);
+  value = mix(clamp(value, 0.2, 2.6), clamp(value * 0.45 + 0.55, 0.5, 1.5), bright);
   vec3 base = hair_color.rgb * (0.25 + 0.75 * value);
   vec3 along = normalize(head_up.xyz - n * dot(head_up.xyz, n));
   vec3 h = normalize(key_direction.xyz + v);
   float t = dot(along, h);
   float shine = power8(1.0 - t * t); shine = shine * shine * shine;
   vec3 c = shade(base, n, v, vec3(0.25, 0.24, 0.23), 0.0, mix(0.6, 1.0, clamp(value, 0.0, 1.0)));
-  c += (0.025 + 0.4 * hair_color.rgb) * key_color.rgb
+  c += (0.025 + 0.4 * min(hair_color.rgb, 0.16)) * key_color.rgb
     * (shine * value * 0.5 * clamp(dot(n, key_direction.xyz) + 0.2, 0.0, 1.0) * shadow());
   finish(c, ALPHA);
 }
@@ -224,16 +226,19 @@ void main() {
 }
 """,
     "fur": """
-uniform vec2 scale; uniform int channel;
+uniform vec2 scale; uniform int channel; uniform float softness;
 void main() {
   vec2 reach = texture(picture, coordinate * scale).rg;
   float grown = max(growth_here.x * step(0.0001, growth.x), growth_here.y * step(0.0001, growth.y));
   float here = channel == 0 ? reach.r : reach.g;
-  if (here < 1.02 - grown * (1.02 - layer * 0.85)) discard;
+  float cover = (here - 1.02 + grown * (1.02 - layer * 0.85)) * softness + 0.5;
+  CUT
   vec3 n = normalize(direction), v = normalize(-point);
-  float deep = 0.35 + 0.65 * layer;
-  vec3 base = hair_color.rgb * (0.6 + 0.6 * here) * deep;
-  finish(shade(base, n, v, vec3(0.3, 0.29, 0.28), 0.15 * layer, deep), breath.w);
+  // Between bright hairs it is less dark than between dark ones.
+  float bright = clamp(hair_color.g * 4.0, 0.0, 1.0);
+  float deep = mix(0.35 + 0.65 * layer, 0.72 + 0.28 * layer, bright);
+  vec3 base = hair_color.rgb * mix(0.6 + 0.6 * here, 0.85 + 0.2 * here, bright) * deep;
+  finish(shade(base, n, v, vec3(0.3, 0.29, 0.28), 0.15 * layer, deep), ALPHA);
 }
 """,
     "solid": """
@@ -247,21 +252,31 @@ void main() {
 }
 
 _LOOKUP = "return texture(shadow_map, at);"
+_SOFT_LOOKUP = """return (texture(shadow_map, at + vec3(0.0065, 0.0025, 0.0))
+    + texture(shadow_map, at + vec3(-0.0055, 0.0045, 0.0))
+    + texture(shadow_map, at + vec3(-0.001, -0.007, 0.0))) * 0.3333;"""  # chins shade throats
 _LIP_SHADE = "return 0.55;"  # the shadow map is too coarse for the inside of a mouth
-_IN_MOUTH: frozenset[Material] = frozenset({"teeth", "tongue"})
-
-# A hair picture's soft edges: the solid part first, with depth; then the rest, blended over.
-_CUTS: dict[Pass, str] = {
-    "opaque": "if (paint.a < 0.6) discard;",
-    "blended": "if (paint.a >= 0.6 || paint.a < 0.04) discard;",
+_LOOKUPS: dict[Material, str] = {
+    "skin": _SOFT_LOOKUP,
+    "teeth": _LIP_SHADE,
+    "tongue": _LIP_SHADE,
 }
+
+# Soft edges of hair: the solid part first, with depth; then the rest, blended over.
+_CUTS: dict[tuple[Material, Pass], str] = {
+    ("hair", "opaque"): "if (paint.a < 0.6) discard;",
+    ("hair", "blended"): "if (paint.a >= 0.6 || paint.a < 0.04) discard;",
+    ("fur", "opaque"): "if (cover < 0.8) discard;",
+    ("fur", "blended"): "if (cover < 0.04) discard;",
+}
+_COVERS: dict[Material, str] = {"hair": "paint.a", "fur": "min(cover, 1.0)"}
 
 
 def fragment(material: Material, drawn: Pass = "opaque") -> str:
     """Give the fragment stage of a material."""
-    body = _BODIES[material].replace("CUT", _CUTS[drawn])
-    light = _LIGHT.replace(_LOOKUP, _LIP_SHADE) if material in _IN_MOUTH else _LIGHT
-    return light + body.replace("ALPHA", "breath.w" if drawn == "opaque" else "paint.a")
+    body = _BODIES[material].replace("CUT", _CUTS.get((material, drawn), ""))
+    light = _LIGHT.replace(_LOOKUP, _LOOKUPS.get(material, _LOOKUP))
+    return light + body.replace("ALPHA", "breath.w" if drawn == "opaque" else _COVERS[material])
 
 
 QUAD_VERTEX = """#version 330
