@@ -6,7 +6,6 @@ Shape letters: B batch, C channels, T frames of this call, h, w size of the code
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-
 from itertools import pairwise
 
 import torch.nn.functional as F
