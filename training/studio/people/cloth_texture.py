@@ -53,7 +53,12 @@ def _chest_mask(name: str, library: Library, size: int) -> Floats:
     points = vertices[proxy.corners.positions].mean(1)
     below = float(library.base.vertices[EYE_VERTICES[0], 1].mean()) - points[:, 1]
     low, high = _CHEST_BELOW_EYES_M
-    front = (below > low) & (below < high) & (np.abs(points[:, 0]) < _CHEST_BESIDE_M) & (points[:, 2] > -0.02)
+    front = (
+        (below > low)
+        & (below < high)
+        & (np.abs(points[:, 0]) < _CHEST_BESIDE_M)
+        & (points[:, 2] > -0.02)
+    )
     image = Image.new("L", (size, size))
     draw = ImageDraw.Draw(image)
     for corners in proxy.uv[proxy.corners.uv[front]] * size:

@@ -15,7 +15,7 @@ from training.studio.people.parts import Part
 Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-_CASTER_CELL_M = 0.015  # shadows need no finer mesh than this
+_CASTER_CELL_M = 0.011  # shadows need no finer mesh than this
 _CASTERS = ("skin", "cloth", "hair", "hat")
 _GROWN = 0.02  # fur is drawn where all corners of a triangle have this much
 

@@ -256,8 +256,8 @@ def _beard(rng: np.random.Generator, gender: Gender, hair_color: str) -> str:
 
 
 def _brow(rng: np.random.Generator, gender: Gender) -> str:
-    # 3, 4, 5, 8 and 11 slope steeply and make anyone look cross; 12 is a pencil line.
-    soft = (1, 2, 6, 6, 9, 10) if gender == "female" else (1, 2, 6, 9, 9)
+    # 3, 4, 5, 8 and 11 slope steeply and make anyone look cross; 6 and 12 are pencil lines.
+    soft = (1, 1, 2, 2, 9, 10) if gender == "female" else (1, 1, 2, 9, 9)
     return f"eyebrow{int(rng.choice(soft)):03d}"
 
 

@@ -72,7 +72,7 @@ _TARGET_SHARES = {
 }
 # Faces whose traits add up to a scowl are softened with their own face units: how high the inner
 # brow stands over the eyes and the corners of the mouth over its middle, in meters, and the most
-# that a unit may be raised to get there. Half of all faces need little or nothing.
+# that a unit may be raised to get there. Most faces get some lift, few get all of it.
 _INNER_BROW, _MOUTH_CORNER = 6983, 7272
 _BROW_HEIGHT_M, _BROW_LIFT = 0.0160, 0.75
 _CORNER_HEIGHT_M, _CORNER_LIFT = 0.0016, 0.16

@@ -228,7 +228,7 @@ void main() {
     "fur": """
 uniform vec2 scale; uniform int channel; uniform float softness;
 void main() {
-  vec2 reach = texture(picture, coordinate * scale).rg;
+  vec2 reach = texture(picture, coordinate * scale, 0.8).rg;  // a blunter level: fewer specks
   float grown = max(growth_here.x * step(0.0001, growth.x), growth_here.y * step(0.0001, growth.y));
   float here = channel == 0 ? reach.r : reach.g;
   float cover = (here - 1.02 + grown * (1.02 - layer * 0.85)) * softness + 0.5;
