@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,7 @@ from training.studio.performance_data import FPS
 from training.studio.shards.coding import decode_voice, with_sound
 from training.studio.shards.making import ClipMaker
 from training.studio.shards.plan import RunPlan
-from training.studio.shards.running import render_run
+from training.studio.shards.running import ONE_THREAD, render_run
 from training.studio.speech.sentences import Split
 from training.studio.stage.preview import contact_sheet
 
@@ -117,6 +118,7 @@ def _present(folder: Path) -> Path:
 
 
 def _render(run: RunPlan, out: Path, folder: Path, hours: float, workers: int) -> None:
+    os.environ.update(ONE_THREAD)  # of the worker processes to come
     shards = run.shards_for(hours)
     total = round(shards * run.clips_per_shard * run.mean_seconds * FPS)
     columns = (

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import logging
 import multiprocessing
-import os
 import queue
 from collections.abc import Callable, Sequence
 from multiprocessing.context import SpawnProcess
@@ -25,6 +24,7 @@ from training.studio.shards.plan import RunPlan
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+# For the environment of workers: libraries read it when they are loaded, so the caller sets it.
 ONE_THREAD = {"LP_NUM_THREADS": "0", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 POLL_S = 1.0
 
@@ -136,7 +136,6 @@ def _work(
     run: RunPlan, folder: Path, assets: Path, numbers: Sequence[int], messages: Queue[Message]
 ) -> None:
     """Make some shards: the main function of a worker process."""
-    os.environ.update(ONE_THREAD)
     try:
         with ClipMaker(run, assets) as maker:
             for number in numbers:
