@@ -23,14 +23,16 @@ demo: $(VENV)/.server ## Install the server and say what can be tried today
 	@echo
 	@$(BIN)/parley --version
 	@echo "The server is installed in $(VENV), without torch. The streamer has not landed yet:"
-	@echo "there is no page to open and no avatar to talk to. What works today is the ground floor,"
-	@echo "the networks of MultiTalk and AnyTalker and the tools around them. They need torch, which"
+	@echo "there is no page to open and no avatar to talk to. What works today are the networks of"
+	@echo "MultiTalk and AnyTalker, and synthetic people with their judges. They need torch, which"
 	@echo "'make test' installs. Then try:"
 	@echo
 	@echo "  $(BIN)/parley --help                             every command there is"
 	@echo "  $(BIN)/parley checkpoints verify --help          is a folder of published weights complete?"
 	@echo "  $(BIN)/python -m tests.conformance CASE.json     our networks against golden tensors"
 	@echo "  make bench                                       speech features, timed on this machine"
+	@echo "  make assets                                      what synthetic people are made of; then:"
+	@echo "  $(BIN)/parley train studio preview --out DIR     people who talk, to look at"
 
 test: check ## Run every check and every test
 	$(BIN)/python -m pytest
