@@ -6,7 +6,7 @@ D head width, C = H * D.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,13 @@ def merge_heads(x: Tensor) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Scaled dot-product attention on [..., H, N, D]; mask [N, S] is True where allowed."""
+    """Scaled dot-product attention on [..., H, N, D]; mask [N, S] is True where allowed.
+
+    More batch axes than one are joined for the call: exported graphs know attention on four axes.
+    """
+    if q.ndim > 4:
+        folded = [x.flatten(0, -4) for x in (q, k, v)]
+        return attend(folded[0], folded[1], folded[2], mask).reshape(*q.shape[:-1], v.shape[-1])
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
 
 
@@ -38,8 +44,41 @@ class SelfAttended(NamedTuple):
 
     y: Tensor  # [B, N, C], after the output projection
     q: Tensor  # [B, H, N, D], rotated
-    kv: LayerKV  # of this call's tokens alone
-    reference_k: Tensor  # [B, H, S, D], all keys attended, oldest first: the sink leads
+    kv: LayerKV  # of this call's tokens alone, or what the attention form gives back
+    reference_k: Tensor  # [B, H, >= n, D], keys whose first n are those of latent frame 0
+
+
+class Joined(NamedTuple):
+    """A chunk's keys and values with its past."""
+
+    seen: LayerKV  # [B, H, S + N, D]: what the chunk attends to
+    kept: LayerKV  # what the pass gives back
+    reference_k: Tensor  # [B, H, >= n, D]: keys whose first n are those of latent frame 0
+
+
+class AttentionForm(Protocol):
+    """How self attention meets its past; a runtime that keeps caches its own way has its own."""
+
+    def rotate(self, x: Tensor, rotation: Rotation) -> Tensor:
+        """Turn channel pairs (2i, 2i + 1) of x [B, H, N, D]; keep its dtype."""
+        ...
+
+    def join(self, past: LayerKV | None, own: LayerKV, mask: Tensor | None) -> Joined:
+        """Put a chunk's keys and values [B, H, N, D] to its past [B, H, S, D]."""
+        ...
+
+
+class Concatenated:
+    """The past grows: the chunk stands behind it, and its own keys and values are given back."""
+
+    def rotate(self, x: Tensor, rotation: Rotation) -> Tensor:
+        return rotate(x, rotation)
+
+    def join(self, past: LayerKV | None, own: LayerKV, mask: Tensor | None) -> Joined:
+        if past is None:
+            return Joined(own, own, own.k)
+        seen = LayerKV(torch.cat([past.k, own.k], dim=2), torch.cat([past.v, own.v], dim=2))
+        return Joined(seen, own, seen.k)
 
 
 def qk_norm(cfg: WanConfig) -> nn.Module:
@@ -71,25 +110,27 @@ class Projections(nn.Module):
         )
 
 
+class SelfAttentionInput(NamedTuple):
+    """What the self attentions of all layers share."""
+
+    rotation: Rotation
+    mask: Tensor | None  # [N, S + N] or [1, 1, N, S + N]; None where all that is passed is seen
+    form: AttentionForm
+
+
 class SelfAttention(Projections):
     """Each call's tokens see themselves whole and every cached token.
 
     With an empty past and a whole clip this is the published bidirectional attention.
     """
 
-    def forward(
-        self, x: Tensor, rotation: Rotation, past: LayerKV | None, mask: Tensor | None
-    ) -> SelfAttended:
-        """Attend x [B, N, C] to itself and the past; mask [N, S + N] only for whole sequences."""
-        q = rotate(self.query(x), rotation)
+    def forward(self, x: Tensor, past: LayerKV | None, how: SelfAttentionInput) -> SelfAttended:
+        """Attend x [B, N, C] to itself and the past."""
+        q = how.form.rotate(self.query(x), how.rotation)
         k, v = self.key_value(x)
-        k = rotate(k, rotation)
-        own = LayerKV(k, v)
-        if past is not None:
-            k = torch.cat([past.k, k], dim=2)
-            v = torch.cat([past.v, v], dim=2)
-        y = self.o(merge_heads(attend(q, k, v, mask)))
-        return SelfAttended(y, q, own, k)
+        joined = how.form.join(past, LayerKV(how.form.rotate(k, how.rotation), v), how.mask)
+        y = self.o(merge_heads(attend(q, *joined.seen, how.mask)))
+        return SelfAttended(y, q, joined.kept, joined.reference_k)
 
 
 class TextImageKV(NamedTuple):

@@ -20,7 +20,15 @@ from torch import Tensor, nn
 
 from models.errors import InputError
 from models.norms import LayerNorm
-from models.wan.attention import SelfAttended, SelfAttention, TextImageAttention, TextImageKV
+from models.wan.attention import (
+    AttentionForm,
+    Concatenated,
+    SelfAttended,
+    SelfAttention,
+    SelfAttentionInput,
+    TextImageAttention,
+    TextImageKV,
+)
 from models.wan.config import WanConfig
 from models.wan.kv_cache import CacheSpec, KVCache, LayerKV
 from models.wan.layers import (
@@ -43,12 +51,21 @@ class Prediction(NamedTuple):
     kv: tuple[LayerKV, ...]  # this chunk's keys and values, one a layer
 
 
+class StreamView(NamedTuple):
+    """How a chunk stands in its stream, as tensors alone: what a traced graph takes as inputs."""
+
+    rotation: Rotation
+    past: Sequence[LayerKV | None]  # one a layer
+    mask: Tensor | None  # [N, S + N] or [1, 1, N, S + N], True where allowed
+    form: AttentionForm
+    timestep_dtype: torch.dtype  # of the timestep's angles
+
+
 class BlockInput(NamedTuple):
     """What every block of one call shares."""
 
     modulation: Tensor  # [B, G, 6, C] float32
-    rotation: Rotation
-    mask: Tensor | None  # [N, N], only when a whole sequence is seen as a stream
+    attention: SelfAttentionInput
     grid: Grid
 
 
@@ -80,9 +97,7 @@ class WanBlock(nn.Module, ABC, Generic[Condition]):
         """Give x [B, N, C] after the block, and this call's keys and values."""
         table = (self.modulation.float()[:, None] + shared.modulation).unsqueeze(3)
         shift, scale, gate, ffn_shift, ffn_scale, ffn_gate = table.unbind(2)  # [B, G, 1, C]
-        attended = self.self_attn(
-            modulate(self.norm1(x), shift, scale), shared.rotation, past, shared.mask
-        )
+        attended = self.self_attn(modulate(self.norm1(x), shift, scale), past, shared.attention)
         x = gated_residual(x, attended.y, gate)
         x = self.condition(x, condition, attended, shared.grid)
         y = self.ffn(modulate(self.norm2(x), ffn_shift, ffn_scale))
@@ -192,18 +207,36 @@ class WanBackbone(nn.Module, Generic[Condition]):
         rotation = video_rotation(
             past.positions(grid.frames), grid, self.cfg.head_dim, latent.device
         )
-        time = self._embed_time(timestep, latent.dtype)
-        modulation = self.time_projection(time.to(latent.dtype)).float()
-        modulation = modulation.reshape(*time.shape[:2], 6, -1)
         mask = None
         if stream is not None:
             mask = token_mask(stream.frame_mask(grid.frames), grid.tokens_per_frame)
             mask = mask.to(latent.device)
-        shared = BlockInput(modulation, rotation, mask, grid)
+        layers = [past.layer(index) for index in range(len(self.blocks))]
+        view = StreamView(rotation, layers, mask, Concatenated(), self.cfg.timestep_dtype)
+        return self.predict(latent, timestep, conditions, view)
+
+    def predict(
+        self, latent: Tensor, timestep: Tensor, conditions: Sequence[Condition], view: StreamView
+    ) -> Prediction:
+        """Predict the velocity of a chunk from tensors alone: no positions, checks or branches.
+
+        Args:
+            latent: [B, in_channels, F, h, w].
+            timestep: [B] or [B, F] in [0, 1000].
+            conditions: one value per layer.
+            view: how the chunk stands in its stream.
+        """
+        _, ph, pw = self.cfg.patch
+        grid = Grid(latent.shape[2], latent.shape[3] // ph, latent.shape[4] // pw)
+        time = self._embed_time(timestep, view.timestep_dtype, latent.dtype)
+        modulation = self.time_projection(time.to(latent.dtype)).float()
+        modulation = modulation.reshape(*time.shape[:2], 6, -1)
+        attention = SelfAttentionInput(view.rotation, view.mask, view.form)
+        shared = BlockInput(modulation, attention, grid)
         x = self.patch_embedding(latent).flatten(2).transpose(1, 2)
         kept = []
-        for index, (block, condition) in enumerate(zip(self.blocks, conditions, strict=True)):
-            x, kv = block(x, shared, condition, past.layer(index))
+        for block, condition, past in zip(self.blocks, conditions, view.past, strict=True):
+            x, kv = block(x, shared, condition, past)
             kept.append(kv)
         return Prediction(self._unpatchify(self.head(x, time), grid), tuple(kept))
 
@@ -233,11 +266,11 @@ class WanBackbone(nn.Module, Generic[Condition]):
         _, ph, pw = self.cfg.patch
         return (latent.shape[3] // ph) * (latent.shape[4] // pw)
 
-    def _embed_time(self, timestep: Tensor, dtype: torch.dtype) -> Tensor:
-        """Embed timesteps [B] or [B, F] as [B, G, C] float32."""
+    def _embed_time(self, timestep: Tensor, angles: torch.dtype, dtype: torch.dtype) -> Tensor:
+        """Embed timesteps [B] or [B, F] as [B, G, C] float32; angles are computed in `angles`."""
         grouped = timestep[:, None] if timestep.ndim == 1 else timestep
         embedded: Tensor = self.time_embedding(
-            timestep_embedding(grouped, self.cfg.freq_dim, self.cfg.timestep_dtype).to(dtype)
+            timestep_embedding(grouped, self.cfg.freq_dim, angles).to(dtype)
         )
         return embedded.float()
 

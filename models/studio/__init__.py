@@ -1,0 +1,1 @@
+"""The studio family: a small member of the Wan family, trained from nothing on synthetic people."""
