@@ -1,4 +1,4 @@
 """Runs a bundle: the runtimes, the few-step sampler and the rolling avatar stream.
 
-Imports nothing of ours, and torch only in its one optional runtime. Not built yet.
+Imports nothing of ours, and torch only in its one optional runtime.
 """

@@ -1,0 +1,1 @@
+"""How each architecture makes a chunk out of the networks of its bundle."""
