@@ -29,10 +29,12 @@ from training.studio_measures import (
     PAIRS,
     SIZE,
     STILL_SECONDS,
+    Crowd,
     Identities,
     Lips,
     Speed,
     act,
+    measure_crowd,
     measure_identities,
     measure_lips,
     measure_speeds,
@@ -54,6 +56,7 @@ class Report:
     config: dict[str, float]
     lips: tuple[Lips, ...]
     identities: Identities | None
+    crowd: Crowd | None
     speeds: tuple[Speed, ...]
 
     @property
@@ -67,6 +70,7 @@ class Report:
             "r": float(np.median(self.rs)) if self.rs else None,
             "r_worst": min(self.rs, default=None),
             "closed": pooled([each.closed for each in self.lips], sounds),
+            "closed_by_chance": pooled([each.chance for each in self.lips], sounds),
             "drawn_closed": pooled([each.drawn_closed for each in self.lips], sounds),
             "detected": pooled(
                 [each.detected for each in self.lips], [each.frames for each in self.lips]
@@ -92,6 +96,8 @@ class Report:
             yield f"| {name} | {_number(value, '.3f')} | {_number(TARGETS.get(name), '.2f')} |"
         if self.identities is not None:
             yield f"\nidentities: {self.identities}"
+        if self.crowd is not None:
+            yield f"\ncrowd: {self.crowd}"
         yield "\n| people | size | samples | frames/s per core | set-up, s | MB per minute |"
         yield "|---|---|---|---|---|---|"
         for speed in self.speeds:
@@ -132,13 +138,15 @@ def _commit() -> str:
 def bench(
     identities: Annotated[int, typer.Option(min=1, help="people who talk")] = 20,
     pairs: Annotated[int, typer.Option(min=0, help="people told apart; 0: none")] = 50,
+    crowd: Annotated[int, typer.Option(min=0, help="people told apart by one still; 0: none")] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     json_out: Annotated[Path | None, typer.Option("--json", help="also write JSON here")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="of talking, each")] = 4,
 ) -> None:
     """Measure the studio's pictures and labels with the judges, and what they cost."""
     os.environ.update(ONE_THREAD)  # OpenGL on a CPU reads it when its context is made
-    config = {"identities": identities, "pairs": pairs, "seed": seed, "seconds": seconds}
+    config: dict[str, float] = {"identities": identities, "pairs": pairs, "crowd": crowd}
+    config |= {"seed": seed, "seconds": seconds}
     try:
         report = measure(config)
     except ModelError as error:
@@ -156,7 +164,7 @@ def measure(config: dict[str, float]) -> Report:
     Raises:
         AssetError: when assets are missing.
     """
-    seed, pairs = int(config["seed"]), int(config["pairs"])
+    seed, pairs, people = (int(config[name]) for name in ("seed", "pairs", "crowd"))
     catalogue = open_catalogue("train")
     with Renderer(Library(asset_folder()), samples=2) as renderer:
         run = run_plan(seed, LIPS, 1, config["seconds"], SIZE)
@@ -168,6 +176,7 @@ def measure(config: dict[str, float]) -> Report:
         if pairs:
             stills = run_plan(seed, PAIRS, 1, STILL_SECONDS, SIZE)
             told = measure_identities(stills, pairs, catalogue, renderer, Observer())
+        crowd = measure_crowd(seed, people, renderer, Observer()) if people > 1 else None
     speeds = [*measure_speeds(seed, catalogue, 1), *measure_speeds(seed, catalogue, 2)]
     catalogue.close()
     return Report(
@@ -176,5 +185,6 @@ def measure(config: dict[str, float]) -> Report:
         config=config,
         lips=tuple(lips),
         identities=told,
+        crowd=crowd,
         speeds=tuple(speeds),
     )

@@ -28,7 +28,7 @@ from training.studio.performance_data import FPS, Performance
 from training.studio.shards.coding import Pixels, encode_video
 from training.studio.shards.plan import RunPlan, plan_clip
 from training.studio.speech.voices import Catalogue
-from training.studio.stage.renderer import Renderer, Samples, moment_of
+from training.studio.stage.renderer import Renderer, Samples, moment_of, resting_moment
 from training.studio.stage.scene import SIZES, Scene, sample_scene
 
 Floats = NDArray[np.float64]
@@ -43,6 +43,7 @@ STILL_SECONDS = 2.0
 STILL_MOMENTS = (0.3, 0.9)  # of the performance
 # Purposes of one seed, so that no measurement shifts another's people.
 LIPS, PAIRS, SPEED = 0, 1, 2
+CROWD = 0xC0  # a seed of its own kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Lips:
     r: float | None  # opening and visible lip gap; None where the mouth did not move
     closed: float | None  # part of P, B and M with lips together
     drawn_closed: float | None  # the same of the true gap
+    chance: float | None  # what `closed` is around all other sounds
     sounds: int  # P, B and M
 
 
@@ -73,11 +75,21 @@ class Identities:
     """Verification between people with two stills each."""
 
     people: int
-    unseen: int  # stills without a face: their pairs are left out
+    unseen: int  # stills without a face: all their pairs count as told wrong
     same: float  # median distance of one person's stills
     different: float  # median distance of two people's
     best: Verification
     judges: Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crowd:
+    """How different many people look, by one still of each at rest."""
+
+    people: int
+    unseen: int  # stills without a face, left out
+    alike: float  # part of the pairs nearer than the judges' threshold for one person
+    nearest: tuple[float, float]  # distance to the nearest other: 5th percentile, median
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,15 +131,17 @@ def best_verification(same: Floats, different: Floats) -> Verification:
 def pair_distances(descriptors: Floats) -> tuple[Floats, Floats]:
     """Split the distances of descriptors [people, stills, 128]: of one person, of two.
 
-    Stills of NaN were not seen; their pairs are left out.
+    Stills of NaN were not seen. Their pairs are errors at any threshold: one person's are
+    infinitely far apart, two people's lie at 0.
     """
     people, stills = descriptors.shape[:2]
     flat = descriptors.reshape(people * stills, -1)
     owner = np.repeat(np.arange(people), stills)
     first, second = np.triu_indices(len(flat), 1)
     apart = distances(flat[first], flat[second])
-    is_known, is_same = ~np.isnan(apart), owner[first] == owner[second]
-    return apart[is_known & is_same], apart[is_known & ~is_same]
+    is_same = owner[first] == owner[second]
+    counted = np.where(np.isnan(apart), np.where(is_same, np.inf, 0.0), apart)
+    return counted[is_same], counted[~is_same]
 
 
 def pooled(rates: Sequence[float | None], counts: Sequence[int]) -> float | None:
@@ -201,6 +215,7 @@ def measure_lips(actor: Actor, renderer: Renderer, watcher: FaceWatcher) -> Lips
         r=correlation(opening, gap),
         closed=closure.rate,
         drawn_closed=lip_closure(gap, phones, FPS).rate,
+        chance=closure.chance,
         sounds=closure.sounds,
     )
 
@@ -230,6 +245,32 @@ def measure_identities(
         different=float(np.median(different)),
         best=best_verification(same, different),
         judges=Verification(JUDGES_THRESHOLD, judges),
+    )
+
+
+def measure_crowd(seed: int, people: int, renderer: Renderer, observer: Observer) -> Crowd:
+    """Draw one still of each person and find who could be taken for whom."""
+    found = []
+    for index in range(people):
+        rng = np.random.default_rng((seed, CROWD, index))
+        scene = sample_scene(int(rng.integers(1 << 31)), people=1, size=SIZE, framing="tight")
+        frame = renderer.render_frame(scene, [resting_moment()])
+        faces = observer.faces_of(Image.fromarray(frame.picture))
+        found += [face.look.descriptor for face in faces[:1] if face.look is not None]
+    return crowd(np.stack(found), people)
+
+
+def crowd(descriptors: Floats, people: int) -> Crowd:
+    """Compare descriptors [seen, 128] of `people` drawn; needs at least two seen."""
+    apart = np.stack([distances(descriptors, each) for each in descriptors])
+    pairs = apart[np.triu_indices(len(apart), 1)]
+    np.fill_diagonal(apart, np.inf)
+    low, middle = np.percentile(apart.min(1), [5, 50])
+    return Crowd(
+        people=people,
+        unseen=people - len(descriptors),
+        alike=float((pairs < JUDGES_THRESHOLD).mean()),
+        nearest=(float(low), float(middle)),
     )
 
 

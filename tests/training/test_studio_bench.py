@@ -13,6 +13,7 @@ from training.studio_bench import app
 from training.studio_measures import (
     balanced_accuracy,
     best_verification,
+    crowd,
     pair_distances,
     pooled,
 )
@@ -27,11 +28,19 @@ def test_the_best_threshold_lies_between_one_person_and_two() -> None:
     assert best_verification(different, same + 1).accuracy == 1.0
 
 
-def test_distances_are_split_by_person_and_leave_out_unseen_stills() -> None:
+def test_an_unseen_still_is_told_wrong_at_any_threshold() -> None:
     stills = np.array([[[0.0], [1.0]], [[5.0], [np.nan]], [[9.0], [9.5]]])
     same, different = pair_distances(stills)
-    assert sorted(same) == [0.5, 1.0]
-    assert sorted(different) == [4.0, 4.0, 4.5, 5.0, 8.0, 8.5, 9.0, 9.5]
+    assert sorted(same) == [0.5, 1.0, np.inf]
+    assert sorted(different) == [0, 0, 0, 0, 4.0, 4.0, 4.5, 5.0, 8.0, 8.5, 9.0, 9.5]
+    assert best_verification(same, different).accuracy == pytest.approx((2 / 3 + 8 / 12) / 2)
+
+
+def test_a_crowd_counts_who_could_be_taken_for_whom() -> None:
+    found = crowd(np.array([[0.0], [0.4], [2.0], [3.0]]), 5)
+    assert found.unseen == 1
+    assert found.alike == pytest.approx(1 / 6)
+    assert found.nearest[1] == pytest.approx(0.7)
 
 
 def test_rates_are_averaged_by_how_many_cases_they_are_of() -> None:

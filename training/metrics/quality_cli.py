@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.metrics.observation import Observation, Observer
 from training.metrics.pictures import draw
 from training.metrics.quality import Heard, Quality, judge, open_picture, read_references
 from training.metrics.report import report, tables
+from training.metrics.studio_clip import SUFFIX, unpack_clip
 from training.metrics.tracks import FaceTracks, build_tracks, count_people
 from training.metrics.voices import Voices, files_by_seat, gather_voices
 
@@ -80,6 +82,20 @@ def run_judges(inputs: Inputs, assets: Path | None = None) -> Judged:
     return Judged(quality, tracks, voices, heard, watching_s, listening_s)
 
 
+def _judge_shard(inputs: Inputs, key: str | None) -> Judged:
+    """Judge a clip of a shard by its own voices and true mouths, where none are given."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = unpack_clip(inputs.video, key, Path(folder))
+        return run_judges(
+            inputs._replace(
+                video=found.video,
+                audio={**found.audio, **inputs.audio},
+                curves={**found.curves, **inputs.curves},
+                people=inputs.people or len(found.audio),
+            )
+        )
+
+
 def _check_seats(inputs: Inputs, people: int) -> None:
     wrong = [seat for seat in (*inputs.audio, *inputs.curves) if seat >= people]
     if wrong:
@@ -101,7 +117,10 @@ def _watch(observer: Observer, inputs: Inputs) -> Observation:
 
 @app.command()
 def quality(  # noqa: PLR0913 - the options of a command line are its arguments
-    video: Annotated[Path, typer.Argument(help="The video to judge.", exists=True, dir_okay=False)],
+    video: Annotated[
+        Path,
+        typer.Argument(help="The video to judge, or a studio shard.", exists=True, dir_okay=False),
+    ],
     audio: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +138,10 @@ def quality(  # noqa: PLR0913 - the options of a command line are its arguments
     truth: Annotated[
         Path | None, typer.Option(help="The true video, for PSNR and SSIM.", exists=True)
     ] = None,
+    clip: Annotated[
+        str | None,
+        typer.Option(help="Which clip of a shard, such as 0000003; default: its first."),
+    ] = None,
     people: Annotated[
         int | None, typer.Option(help="How many people; default: as most frames show.", min=1)
     ] = None,
@@ -134,7 +157,7 @@ def quality(  # noqa: PLR0913 - the options of a command line are its arguments
         inputs = Inputs(
             video, files_by_seat(audio or []), files_by_seat(curves or []), reference, truth, people
         )
-        judged = run_judges(inputs)
+        judged = _judge_shard(inputs, clip) if video.suffix == SUFFIX else run_judges(inputs)
     except ModelError as error:
         typer.echo(f"parley bench quality: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error

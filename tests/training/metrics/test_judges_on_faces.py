@@ -18,10 +18,12 @@ from training.metrics.face_mesh import FaceMesh
 from training.metrics.face_reading import LOWER_LIP, UPPER_LIP
 from training.metrics.face_watch import FaceWatcher, Watch
 from training.metrics.identity import distances
+from training.metrics.judge_models import FOLDER, REAL_VIDEO, model_path
 from training.metrics.observation import Observer
 from training.metrics.quality_cli import app
 from training.metrics.speech_activity import SpeechDetector, speaking_windows
 from training.metrics.tracks import build_tracks
+from training.studio.assets import asset_folder
 
 pytestmark = pytest.mark.studio
 
@@ -158,6 +160,19 @@ def test_a_still_picture_is_still(tmp_path: Path) -> None:
     flicker = found["flicker"]
     assert isinstance(flicker, float)
     assert flicker < 0.2
+
+
+def test_a_real_video_of_a_man_who_talks_scores_plausibly() -> None:
+    if not (asset_folder() / FOLDER / REAL_VIDEO.name).is_file():
+        pytest.skip("fetch it with `python -m training.metrics.judge_models`")
+    found = run(model_path(REAL_VIDEO))
+    people = found["people"]
+    assert isinstance(people, list)
+    (man,) = people
+    assert man["detected"] > 0.99
+    assert 10 < man["mouth_motion"]["silence"] < 80  # no sound: all of it counts as silence
+    assert man["identity"]["mean"] < 0.45
+    assert 0.1 < man["jitter"] < 1.5
 
 
 def test_a_video_without_faces_is_refused_with_a_sentence(tmp_path: Path) -> None:

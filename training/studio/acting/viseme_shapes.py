@@ -1,7 +1,8 @@
 """What each sound looks like on the lips, in ARKit coefficients, and how strongly it insists.
 
 The 22 classes are those of common viseme sets; the amounts suit the studio's heads, where `jawOpen`
-1.0 is a yawn and speech stays under 0.6.
+1.0 is a yawn and speech stays under 0.6. Rounding stays under 0.5: beyond it the lower lip folds to
+a point, which no mouth does and which a reader of landmarks takes for a closed one.
 """
 
 from __future__ import annotations
@@ -50,14 +51,14 @@ _DENTAL = _viseme(1.0, jawOpen=0.16, LowerDown=0.2, tongueOut=0.3)
 _ALVEOLAR = _viseme(0.6, jawOpen=0.14, LowerDown=0.2, Stretch=0.1, UpperUp=0.06)
 _LATERAL = _viseme(0.7, jawOpen=0.2, LowerDown=0.2, Stretch=0.08, tongueOut=0.08)
 _HISS = _viseme(1.1, jawOpen=0.07, LowerDown=0.26, UpperUp=0.12, Stretch=0.24)
-_HUSH = _viseme(1.8, jawOpen=0.11, mouthFunnel=0.52, mouthPucker=0.14, LowerDown=0.1)
+_HUSH = _viseme(1.8, jawOpen=0.11, mouthFunnel=0.28, mouthPucker=0.08, LowerDown=0.1)
 _VELAR = _viseme(0.45, jawOpen=0.2, LowerDown=0.12)
-_RHOTIC = _viseme(1.0, jawOpen=0.16, mouthFunnel=0.28, mouthPucker=0.22)
-_GLIDE_W = _viseme(2.2, jawOpen=0.08, mouthPucker=0.8, mouthFunnel=0.1)
-_UW = _viseme(1.8, jawOpen=0.13, mouthPucker=0.64, mouthFunnel=0.24)
-_UH = _viseme(1.0, jawOpen=0.2, mouthPucker=0.3, mouthFunnel=0.24)
-_OW = _viseme(1.0, jawOpen=0.3, mouthFunnel=0.48, mouthPucker=0.32)
-_AO = _viseme(1.0, jawOpen=0.42, mouthFunnel=0.36, mouthPucker=0.1)
+_RHOTIC = _viseme(1.0, jawOpen=0.16, mouthFunnel=0.15, mouthPucker=0.12)
+_GLIDE_W = _viseme(2.2, jawOpen=0.08, mouthPucker=0.46, mouthFunnel=0.05)
+_UW = _viseme(1.8, jawOpen=0.13, mouthPucker=0.36, mouthFunnel=0.12)
+_UH = _viseme(1.0, jawOpen=0.2, mouthPucker=0.16, mouthFunnel=0.12)
+_OW = _viseme(1.0, jawOpen=0.3, mouthFunnel=0.25, mouthPucker=0.17)
+_AO = _viseme(1.0, jawOpen=0.42, mouthFunnel=0.18, mouthPucker=0.05)
 _AA = _viseme(1.0, jawOpen=0.55, LowerDown=0.16)
 _AE = _viseme(1.0, jawOpen=0.46, Stretch=0.24, LowerDown=0.24, UpperUp=0.14)
 _AH = _viseme(1.0, jawOpen=0.34, LowerDown=0.12)

@@ -23,9 +23,17 @@ Ints = NDArray[np.int64]
 
 _BESIDE_M = 0.42
 _UPPER_TEETH = 15_060  # base vertices from here on carry the upper teeth, those before the lower
-# The base mesh hides its upper teeth behind the lip and bares the lower ones.
+# The base mesh hides its upper teeth behind the lip and bares the lower ones. People who talk show
+# the edges of the upper row, and of the lower one little more than a dark hint.
 _TEETH_NARROW = 0.90
-_TEETH_LOWER_M = np.array([[0, 0.0032, 0], [0, 0.0030, 0]], np.float32)  # lower, upper
+_UPPER_EDGE_M = 0.0017  # how far the upper row reaches below the line of the closed lips
+_LOWER_EDGE_M = 0.0050  # how far below that line the lower row begins
+_LIT_MOUTH_M, _DARK_MOUTH_M = 0.002, 0.014  # light fades over this depth behind the lips
+_TONGUE_LOWER_M = np.array([0, 0.007, 0.004], np.float32)  # the base mesh's fills the mouth
+_TONGUE_OUT_M = np.array([0, 0.014, 0.013], np.float32)  # what brings its tip between the teeth
+_DARK_TONGUE_M = 0.022
+_DARK_TEETH_M = 0.014  # so far behind them teeth are in the dark of the cheeks
+_FRONT_TEETH_M = 0.004  # behind the foremost point: the incisors
 _FRINGE_ABOVE_EYES_M = 0.026
 _FRINGE_BESIDE_EYES_M = 0.016
 HEAD = (0.0, 0.0, 1.0, 0.0, 0.0)
@@ -79,7 +87,7 @@ class PartBuilder:
         growth = regions.beard(
             self.library, self.identity.beard, has_sideburns=self.identity.hair != "bald"
         )
-        shade = self._shade_under_chin()
+        shade = self._shade_under_chin() * self._shade_in_mouth()
         part.extras = np.stack([scalp[ids], growth[ids], shade[ids]], 1)
         part.deltas = self.library.units[:, ids]
         return part, ids
@@ -90,12 +98,25 @@ class PartBuilder:
         throat = np.exp(-(((y - 0.60) / 0.035) ** 2)) * (z < 0.125) * (np.abs(x) < 0.09)
         return np.asarray(1 - 0.5 * throat, np.float32)
 
+    def _shade_in_mouth(self) -> Floats:
+        """Give how much light reaches each skin vertex of the mouth, [13380]; 1 outside of it."""
+        vertices = self.library.base.vertices[: regions.BODY_VERTICES]
+        behind = vertices[[regions.UPPER_LIP, regions.LOWER_LIP], 2].mean() - vertices[:, 2]
+        dark = np.clip((behind - _LIT_MOUTH_M) / _DARK_MOUTH_M, 0, 1) * regions.mouth(self.library)
+        return np.asarray(1 - 0.84 * dark, np.float32)
+
     def eye(self, name: str) -> Part:
         return self._from_base(name, self.library.base.groups[_GROUPS[name]], HEAD)[0]
 
     def tongue(self) -> Part:
         part, ids = self._from_base("tongue", self.library.base.groups["helper-tongue"], HEAD)
-        part.deltas = self.library.units[:, ids]
+        part.vertices = part.vertices - _TONGUE_LOWER_M
+        part.deltas = self.library.units[:, ids].copy()
+        part.deltas[ARKIT.index("tongueOut")] += _TONGUE_OUT_M
+        behind = part.vertices[:, 2].max() - part.vertices[:, 2]
+        light = np.clip(1 - behind / _DARK_TONGUE_M, 0, 1)
+        none = np.zeros_like(light)
+        part.extras = np.stack([none, none, 0.12 + 0.88 * light], 1)
         return part
 
     def proxy(self, name: str, mesh: str, *, moves: bool, is_rigid: bool) -> tuple[Part, Proxy]:
@@ -105,7 +126,7 @@ class PartBuilder:
         corners = proxy.corners
         corners = corners.keep(vertices[corners.positions, 1].max(1) > self.bottom)
         if name == "teeth":
-            vertices = _fit_teeth(vertices, proxy)
+            vertices = _fit_teeth(vertices, proxy, self.body)
             corners = corners.keep(_faces_forward(vertices, corners.positions))
         ids, local = np.unique(corners.positions, return_inverse=True)
         weights = np.tile(np.array(HEAD, np.float32), (len(ids), 1))
@@ -122,9 +143,10 @@ class PartBuilder:
         )
         if name == "teeth":
             # Back teeth are in the dark of the cheeks.
-            light = np.clip((part.vertices[:, 2] - part.vertices[:, 2].max() + 0.020) / 0.016, 0, 1)
+            behind = part.vertices[:, 2].max() - part.vertices[:, 2]
+            light = np.clip((_DARK_TEETH_M - behind) / (_DARK_TEETH_M - _FRONT_TEETH_M), 0, 1)
             none = np.zeros_like(light)
-            part.extras = np.stack([none, none, 0.15 + 0.85 * light], 1)
+            part.extras = np.stack([none, none, 0.06 + 0.94 * light], 1)
         if moves:
             refs, shares = proxy.refs[ids], proxy.weights[ids]
             units = self.library.units
@@ -182,10 +204,15 @@ class PartBuilder:
         return part, ids
 
 
-def _fit_teeth(teeth: Floats, proxy: Proxy) -> Floats:
+def _fit_teeth(teeth: Floats, proxy: Proxy, body: Floats) -> Floats:
     """Shift both rows to where a speaking mouth shows them, and narrow the arch."""
+    line = float(body[[regions.UPPER_LIP, regions.LOWER_LIP], 1].mean())
     is_upper = proxy.refs[:, 0] >= _UPPER_TEETH
-    fitted = teeth - _TEETH_LOWER_M[is_upper.astype(int)]
+    fitted = teeth.copy()
+    for row, sign, edge in ((is_upper, -1, _UPPER_EDGE_M), (~is_upper, 1, _LOWER_EDGE_M)):
+        front = teeth[row & (teeth[:, 2] > teeth[row, 2].max() - _FRONT_TEETH_M), 1]
+        tip = float((sign * front).max() * sign)
+        fitted[row, 1] += np.float32(line - edge - tip)
     fitted[:, 0] *= np.float32(_TEETH_NARROW)
     return np.asarray(fitted, np.float32)
 

@@ -88,6 +88,11 @@ def _lips(library: Library) -> Floats:
     return np.asarray(np.clip(lips + inside, 0, 1), np.float32)
 
 
+def mouth(library: Library) -> Floats:
+    """Mark the skin vertices [13380] inside the mouth, 0..1."""
+    return _sample(library.picture("masks/mpfb_inside-mouth.jpg", 1024), vertex_uv(library))
+
+
 def face(library: Library) -> NDArray[np.int64]:
     """Give the skin vertices of the face proper, from chin to hairline, without ears."""
     return np.flatnonzero(

@@ -61,7 +61,7 @@ class RecordingSource:
         path = self._paths.get(text)
         if path is None:
             raise SpeechError(f"{voice.name} has no recording of {text!r}")
-        samples = _decoded(path)
+        samples = decode_g722(path)
         return Speech(
             samples=samples,
             phones=self._aligner.align(samples, text),
@@ -94,7 +94,8 @@ def _split(path: Path) -> str:
     return "test" if zlib.crc32(path.stem.encode()) % HELD_OUT_OF == 0 else "train"
 
 
-def _decoded(path: Path) -> Floats:
+def decode_g722(path: Path) -> Floats:
+    """Decode a G.722 file to 16 kHz."""
     with av.open(str(path), format="g722") as container:
         frames = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
         rate_hz = container.streams.audio[0].codec_context.sample_rate

@@ -19,7 +19,7 @@ from training.studio.stage.scene import sample_scene
 _FACES: Mapping[str, Mapping[str, float]] = {
     "AA": {"jawOpen": 0.42},
     "smile": {"mouthSmile": 0.7, "cheekSquint": 0.5, "mouthUpperUp": 0.25, "jawOpen": 0.06},
-    "OO": {"mouthPucker": 0.7, "mouthFunnel": 0.3, "jawOpen": 0.1},
+    "OO": {"mouthPucker": 0.42, "mouthFunnel": 0.12, "jawOpen": 0.12},
     "M": {"mouthPress": 0.45, "jawOpen": 0.03, "mouthClose": 0.06},
     "blink": {"eyeBlink": 1.0},
     "surprise": {"browInnerUp": 0.7, "browOuterUp": 0.8, "eyeWide": 0.6, "jawOpen": 0.25},

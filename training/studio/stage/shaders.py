@@ -170,15 +170,15 @@ void main() {
     vec3(0.34, 0.10, 0.10), gum);
   float open = (0.5 + 0.4 * growth.w) * growth_here.z;
   vec3 c = shade(base, n, v, vec3(0.3), 0.5, open);
-  finish(c * (0.25 + 0.75 * open), breath.w);
+  finish(c * (0.25 + 0.75 * open) * growth_here.z, breath.w);
 }
 """,
     "tongue": """
 void main() {
   vec3 n = normalize(direction), v = normalize(-point);
-  float open = 0.2 + 0.6 * growth.w;
+  float open = (0.2 + 0.6 * growth.w) * growth_here.z;
   vec3 c = shade(vec3(0.40, 0.125, 0.12), n, v, vec3(0.3), 0.45, open);
-  finish(c * (0.2 + 0.4 * open), breath.w);
+  finish(c * (0.15 + 0.4 * open) * growth_here.z, breath.w);
 }
 """,
     "brow": """
