@@ -139,7 +139,19 @@ def _work(
     try:
         with ClipMaker(run, assets) as maker:
             for number in numbers:
-                maker.make_shard(number, folder, lambda frames: messages.put(Message(frames)))
+                maker.make_shard(number, folder, lambda frames: _tell(messages, frames))
     except Exception as error:  # the parent must hear of it, whatever it is
         logger.exception("worker failed")
         messages.put(Message(error=f"{type(error).__name__}: {error}"))
+
+
+def _tell(messages: Queue[Message], frames: int) -> None:
+    """Pass progress on, or stop: who killed the main process does not want its workers either.
+
+    Raises:
+        RunError: when the main process is gone.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        raise RunError("the run's main process is gone; its shard is left unfinished")
+    messages.put(Message(frames))
