@@ -19,6 +19,8 @@ HEAVY = {"torch", "transformers", "diffusers", "onnxruntime", "av", "aiortc", "n
 MOST_LINES = 400
 MOST_TEST_LINES = 600
 MOST_BYTES = 500_000
+WEIGHT_FOLDERS = {"bundles", "weights"}  # what is shipped to run, and what a stage begins from
+MOST_SHIPPED_FILE_BYTES, MOST_SHIPPED_BYTES = 32 << 20, 48 << 20
 
 
 def project_files(root: Path) -> list[Path]:
@@ -64,13 +66,24 @@ def test_no_file_is_named_after_nothing(files: list[Path]) -> None:
 
 def test_no_large_file_stands_outside_a_bundle(files: list[Path]) -> None:
     large = [path for path in files if (ROOT / path).stat().st_size > MOST_BYTES]
-    assert [str(path) for path in large if "bundles" not in path.parts] == []
+    assert [str(path) for path in large if not WEIGHT_FOLDERS & set(path.parts)] == []
 
 
-def test_weights_stand_only_in_bundles_and_goldens(files: list[Path]) -> None:
+def test_weights_stand_only_where_they_belong(files: list[Path]) -> None:
     weights = [path for path in files if path.suffix in {".safetensors", ".pth", ".pt", ".onnx"}]
-    placed = [p for p in weights if "bundles" in p.parts or p.is_relative_to("tests/goldens")]
+    placed = [
+        path
+        for path in weights
+        if WEIGHT_FOLDERS & set(path.parts) or path.is_relative_to("tests/goldens")
+    ]
     assert [str(path) for path in weights if path not in placed] == []
+
+
+def test_shipped_weights_stay_small(files: list[Path]) -> None:
+    shipped = [path for path in files if WEIGHT_FOLDERS & set(path.parts)]
+    sizes = {str(path): (ROOT / path).stat().st_size for path in shipped}
+    assert [path for path, size in sizes.items() if size > MOST_SHIPPED_FILE_BYTES] == []
+    assert sum(sizes.values()) <= MOST_SHIPPED_BYTES
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from training.stages.audio.audio_cli import audio
+from training.stages.dit.dit_cli import single
+from training.stages.latents.encode_cli import encode
+from training.stages.vae.vae_cli import vae
 from training.studio.studio_cli import app as studio
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 app.add_typer(studio, name="studio")
+app.command()(audio)
+app.command()(vae)
+app.command()(encode)
+app.command()(single)
 
 
 @app.callback()

@@ -43,6 +43,9 @@ from models.wan.kv_cache import CacheSpec, KVCache
 from models.wan.masks import BlockCausal, token_mask
 from models.wan.rope import Grid, Rotation, axis_widths, video_rotation
 
+FULL_NOISE = 1000.0  # timestep of pure noise
+SMALLEST_NOISE = 0.02
+
 
 class StudioScene(NamedTuple):
     """What stays while prompt and picture stay."""
@@ -266,6 +269,31 @@ class StudioDiT(WanBackbone[StudioCondition]):
         layers = [past.layer(index) for index in range(len(self.blocks))]
         view = StreamView(rotation, layers, mask, Concatenated(), self.cfg.timestep_dtype)
         return self.predict(joined, timestep, conditions, view)
+
+    def predict(
+        self,
+        latent: Tensor,
+        timestep: Tensor,
+        conditions: Sequence[StudioCondition],
+        view: StreamView,
+    ) -> Prediction:
+        """Predict the velocity of a chunk from tensors alone.
+
+        The network says by what the clean latent differs from the reference picture's, which is
+        little; the velocity follows from it.
+
+        Args:
+            latent: [B, 2 C, F, h, w], the noisy latent and the reference.
+            timestep: [B] or [B, F] in [0, 1000]; below `SMALLEST_NOISE` velocities are too small,
+                and at 0, where a clean chunk joins the past, mean nothing.
+            conditions: one value per layer.
+            view: how the chunk stands in its stream.
+        """
+        made = super().predict(latent, timestep, conditions, view)
+        noisy, reference = latent.chunk(2, dim=1)
+        noise = (timestep / FULL_NOISE).clamp(min=SMALLEST_NOISE).to(noisy.dtype)
+        noise = noise.reshape(len(noisy), 1, -1, 1, 1)
+        return made._replace(velocity=(noisy - reference - made.velocity) / noise)
 
     def as_stream(self) -> BlockCausal:
         """Give the mask rule under which a whole sequence, sink first, equals the stream."""

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from engines.manifest import RegionRule
+from engines.scene.boxes import Box
+from engines.scene.regions import person_masks, token_regions
+from export.publishing import STUDIO_REGION
+from models.errors import ConfigError, InputError
+from training.cli import app
+from training.runs.config_file import read_config
+from training.runs.draw import Draw
+from training.runs.folder import RunFolder
+from training.stages.dit.dit_cli import SMOKE, USUAL
+from training.stages.dit.task import DitStageConfig, draw_levels
+from training.stages.dit.windows import ClipBank, draw_windows
+from training.stages.dit.words import WordTable
+from training.stages.latents.encoded import read_clip, write_clip
+from training.stages.regions import ABOVE, BELOW, SIDEWAYS, face_regions
+
+
+@pytest.fixture(scope="module")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("single")
+    result = CliRunner().invoke(app, ["single", "--smoke", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+def test_lips_follow_the_voice_of_dolls_it_never_saw_and_not_another_voice(smoke_run: Path) -> None:
+    measured = [line for line in RunFolder(smoke_run).read_log() if line["kind"] == "measure"][-1]
+    assert measured["lip_r_true"] > 0.5, "the read-out reads true latents"
+    assert measured["lip_r_voice"] > 0.6 * measured["lip_r_true"]
+    assert abs(measured["lip_r_shuffled"]) < 0.5 * measured["lip_r_voice"]
+
+
+def test_the_same_command_resumes_and_finds_nothing_left_to_do(smoke_run: Path) -> None:
+    before = len(RunFolder(smoke_run).read_log())
+    result = CliRunner().invoke(app, ["single", "--smoke", "--out", str(smoke_run)])
+    assert result.exit_code == 0, result.output
+    assert len(RunFolder(smoke_run).read_log()) == before
+
+
+def test_a_window_is_cut_alike_from_latents_reference_regions_and_labels(smoke_run: Path) -> None:
+    settings = read_config(SMOKE, DitStageConfig).windows
+    bank = ClipBank([smoke_run / "dolls"])
+    words = WordTable.of(bank.prompts(), 18, 6)
+    window = draw_windows(bank, words, settings, Draw(0, 0, 0, torch.device("cpu")))
+    assert window.latents.shape == (12, 8, 6, 4, 4)
+    assert window.reference.shape == (12, 8, 1, 4, 4)
+    assert window.people.shape == (12, 1, 4, 4)
+    assert window.features.shape[2] == window.gap.shape[2] == 24
+    assert window.weight.mean((1, 2, 3, 4)).tolist() == pytest.approx([1.0] * 12, abs=1e-5)
+    assert (window.known.std(2) == 0).all(), "what is known stays known over a window"
+
+
+def test_clips_survive_the_disk(smoke_run: Path, tmp_path: Path) -> None:
+    clip = read_clip(smoke_run / "dolls" / "000.npz")
+    write_clip(tmp_path / "again.npz", clip)
+    again = read_clip(tmp_path / "again.npz")
+    assert again.prompts == clip.prompts
+    for name in ("latents", "stills", "faces", "regions", "features", "heard", "motion"):
+        assert np.array_equal(getattr(again, name), getattr(clip, name))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "again.npz").read_bytes()[:500])
+    with pytest.raises(InputError, match="encode it anew"):
+        read_clip(tmp_path / "cut.npz")
+
+
+def test_noise_levels_have_the_shares_that_were_asked_for() -> None:
+    noise = read_config(USUAL, DitStageConfig).noise
+    levels = draw_levels(noise, (400, 50), Draw(0, 0, 0, torch.device("cpu")))
+    assert (levels == 1).float().mean().item() == pytest.approx(noise.full_share, abs=0.02)
+    assert (levels <= noise.low_most).float().mean() > noise.low_share
+    assert levels.min() >= 0
+    assert levels.max() <= 1
+
+
+def test_words_have_numbers_and_unknown_ones_share_one() -> None:
+    table = WordTable.of(["A woman, smiling.", "a man smiling"], most=3, length=5)
+    assert table.words == ("a", "smiling", ",")
+    assert table.encode("Smiling, a dragon").tolist() == [3, 4, 2, 1, 0]
+    assert table.encode("").tolist() == [0] * 5
+
+
+def test_regions_are_those_that_an_engine_makes_of_the_same_boxes() -> None:
+    boxes = np.array([[40.0, 50, 120, 150], [150, 40, 260, 170], [300, 60, 380, 160]])
+    assert RegionRule(sideways=SIDEWAYS, above=ABOVE, below=BELOW) == STUDIO_REGION
+    masks = person_masks([Box(*box) for box in boxes], STUDIO_REGION, 448, 256)
+    ours = face_regions(boxes, (448, 256), 32)
+    assert np.array_equal(ours.reshape(3, -1), token_regions(masks, 32))
+    assert ours[(ours > 0) & (ours < 1)].size > 0, "a square may belong in part"
+
+
+def test_impossible_windows_are_refused() -> None:
+    settings = read_config(USUAL, DitStageConfig)
+    with pytest.raises(ConfigError, match="side"):
+        dataclasses.replace(settings.windows, side=5)
+    with pytest.raises(ConfigError, match="shares"):
+        dataclasses.replace(settings.noise, low_share=0.9, full_share=0.5)

@@ -1,0 +1,1 @@
+"""The audio encoder: tracks with exact curves, made without drawing; training; measurements."""

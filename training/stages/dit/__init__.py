@@ -1,0 +1,1 @@
+"""Trains the studio's transformer on encoded clips."""

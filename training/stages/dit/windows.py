@@ -1,0 +1,211 @@
+"""Batches for the transformer: some latent frames around a face, what is heard, a reference.
+
+Shape letters: B batch, P people, F latent frames, T = 4 F video frames, C latent channels, h and w
+size of the window in latent positions, n = h / 2 * w / 2 tokens of a latent frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.errors import ConfigError
+from models.studio.config import SPEECH_CURVES
+from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
+from training.runs.draw import Draw
+from training.stages.dit.words import WordTable
+from training.stages.latents.encoded import EncodedClip, clip_files, read_clip
+
+PATCH = 2
+LIP_GAP = 52  # its channel of motion, behind the ARKit coefficients
+MOUTH_SPREAD, EYE_SPREAD = 0.2, 0.12  # of the weights around mouths and eyes, of a face's width
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowConfig:
+    """What one batch is.
+
+    Raises:
+        ConfigError: when a window has no frame, or its side is no whole number of tokens.
+    """
+
+    batch: int
+    latent_frames: int
+    side: int  # of a window, in latent positions; pictures that are smaller are taken whole
+    whole_share: float  # of batches that see whole pictures (fewer of them, at the same cost)
+    exact_speech: float  # share of examples told the exact curves of speech ...
+    heard_speech: float  # ... those that the audio encoder heard; the others are told none
+    known_expression: float
+    known_head: float
+    no_voice: float  # share of examples that hear nothing: picture and prompt alone
+    no_prompt: float
+    floor_weight: float  # of a position that is neither mouth nor eye
+    mouth_weight: float
+    eye_weight: float
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.latent_frames) < 1 or self.side < PATCH or self.side % PATCH:
+            raise ConfigError(
+                f"batch={self.batch}, latent_frames={self.latent_frames} must be at least 1 and "
+                f"side={self.side} a multiple of {PATCH}"
+            )
+        if self.exact_speech + self.heard_speech > 1:
+            raise ConfigError("exact_speech and heard_speech are shares of the same examples")
+
+    @property
+    def frames(self) -> int:
+        return self.latent_frames * FRAMES_PER_LATENT
+
+
+class Window(NamedTuple):
+    """What the transformer learns from in one step."""
+
+    latents: Tensor  # [B, C, F, h, w]
+    reference: Tensor  # [B, C, 1, h, w]
+    people: Tensor  # [B, P, h, w] regions in 0..1
+    faces: Tensor  # [B, P, 3, S, S] in -1..1
+    features: Tensor  # [B, P, T, 128]
+    motion: Tensor  # [B, P, T, 56]
+    known: Tensor  # [B, P, T, 3]
+    words: Tensor  # [B, L] int64
+    weight: Tensor  # [B, 1, F, h, w], mean 1 over a window
+    mouths: Tensor  # [B, P, T, 2] pixels of the window
+    gap: Tensor  # [B, P, T] true lip gap in 10 mm
+
+
+class ClipBank:
+    """Encoded clips of one folder or several, read when drawn; small enough to stay in memory."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._files = [file for folder in folders for file in clip_files(folder)]
+        self._read: dict[Path, EncodedClip] = {}
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> EncodedClip:
+        path = self._files[index]
+        if path not in self._read:
+            self._read[path] = read_clip(path)
+        return self._read[path]
+
+    def prompts(self) -> list[str]:
+        """List every prompt, with repetitions."""
+        return [spoken.text for index in range(len(self)) for spoken in self[index].prompts]
+
+
+def draw_windows(bank: ClipBank, words: WordTable, config: WindowConfig, draw: Draw) -> Window:
+    """Draw one batch with a step's generators."""
+    rng = draw.numpy
+    is_whole = bool(rng.random() < config.whole_share)
+    first = bank[int(rng.integers(len(bank)))]
+    side = max(first.latents.shape[2:]) if is_whole else config.side
+    count = max(1, round(config.batch * config.side**2 / side**2)) if is_whole else config.batch
+    clips = [first] + [bank[int(rng.integers(len(bank)))] for _ in range(count - 1)]
+    examples = [cut_window(clip, words, config, side, rng) for clip in clips]
+    return Window(*(torch.stack(parts) for parts in zip(*examples, strict=True)))
+
+
+def cut_window(
+    clip: EncodedClip,
+    words: WordTable,
+    config: WindowConfig,
+    side: int,
+    rng: np.random.Generator,
+) -> Window:
+    """Cut one example: its tensors without a batch dimension."""
+    first = int(rng.integers(clip.frames - config.latent_frames + 1))
+    still = int(rng.integers(len(clip.stills)))
+    rows, columns = _place(clip, first, still, side, rng)
+    latent_span = slice(first, first + config.latent_frames)
+    span = slice(first * FRAMES_PER_LATENT, (first + config.latent_frames) * FRAMES_PER_LATENT)
+    corner = np.array([columns.start, rows.start], np.float32) * SPATIAL_STRIDE
+    mouths = clip.mouths[:, span] - corner
+    features, motion, known = _told(clip, span, config, rng)
+    middle = (span.start + span.stop) // 2
+    prompt = "" if rng.random() < config.no_prompt else clip.prompt_at(middle)
+    tokens = tuple(slice(each.start // PATCH, each.stop // PATCH) for each in (rows, columns))
+    regions = clip.regions[still][:, tokens[0], tokens[1]].astype(np.float32)
+    latents = clip.latents[latent_span][:, :, rows, columns].astype(np.float32)
+    reference = clip.stills[still][:, rows, columns].astype(np.float32)
+    faces = clip.faces[still].astype(np.float32) / 127.5 - 1
+    return Window(
+        latents=torch.from_numpy(latents).transpose(0, 1),
+        reference=torch.from_numpy(reference)[:, None],
+        people=torch.from_numpy(regions.repeat(PATCH, axis=1).repeat(PATCH, axis=2)),
+        faces=torch.from_numpy(faces).permute(0, 3, 1, 2),
+        features=torch.from_numpy(features),
+        motion=torch.from_numpy(motion),
+        known=torch.from_numpy(known),
+        words=torch.from_numpy(words.encode(prompt)),
+        weight=torch.from_numpy(_weights(clip, span, corner, latents.shape[2:], config))[None],
+        mouths=torch.from_numpy(mouths),
+        gap=torch.from_numpy(clip.motion[:, span, LIP_GAP].astype(np.float32)),
+    )
+
+
+def _place(
+    clip: EncodedClip, first: int, still: int, side: int, rng: np.random.Generator
+) -> tuple[slice, slice]:
+    """Choose rows and columns of a window: around a person's face, on whole tokens."""
+    height, width = clip.latents.shape[2:]
+    person = int(rng.integers(clip.people))
+    center = clip.mouths[person, first * FRAMES_PER_LATENT] / SPATIAL_STRIDE
+    spans = []
+    for middle, size in ((center[1], height), (center[0], width)):
+        length = min(side, size)
+        start = middle - length / 2 + rng.uniform(-1, 1) * length / 6
+        start = int(np.clip(round(start / PATCH) * PATCH, 0, size - length))
+        spans.append(slice(start, start + length))
+    return spans[0], spans[1]
+
+
+def _told(
+    clip: EncodedClip, span: slice, config: WindowConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Choose what an example is told: features, motion, and which of it is known."""
+    motion = clip.motion[:, span].astype(np.float32)
+    features = clip.features[:, span].astype(np.float32)
+    is_silent = rng.random() < config.no_voice
+    how = rng.random()
+    is_speech_known = how < config.exact_speech + config.heard_speech and not is_silent
+    if config.exact_speech <= how:
+        heard = clip.heard[:, span].astype(np.float32)
+        motion[..., list(SPEECH_CURVES)] = heard[..., list(SPEECH_CURVES)]
+    known = np.zeros((*motion.shape[:2], 3), np.float32)
+    known[..., 0] = is_speech_known
+    known[..., 1] = rng.random() < config.known_expression and not is_silent
+    known[..., 2] = rng.random() < config.known_head and not is_silent
+    return (features * 0 if is_silent else features), motion, known
+
+
+def _weights(
+    clip: EncodedClip,
+    span: slice,
+    corner: NDArray[np.float32],
+    size: tuple[int, ...],
+    config: WindowConfig,
+) -> NDArray[np.float32]:
+    """Weigh positions [F, h, w] by how near a mouth or an eye is; the mean is 1."""
+    height, width = size
+    frames = (span.stop - span.start) // FRAMES_PER_LATENT
+    down = (np.arange(height, dtype=np.float32)[:, None] + 0.5) * SPATIAL_STRIDE + corner[1]
+    across = (np.arange(width, dtype=np.float32)[None] + 0.5) * SPATIAL_STRIDE + corner[0]
+    weight = np.full((frames, height, width), config.floor_weight, np.float32)
+    for person in range(clip.people):
+        marks = [(clip.mouths[person, span], MOUTH_SPREAD, config.mouth_weight)]
+        marks += [(clip.eyes[person, span, eye], EYE_SPREAD, config.eye_weight) for eye in (0, 1)]
+        for places, spread, strength in marks:
+            middle = places.reshape(frames, FRAMES_PER_LATENT, 2).mean(1)
+            scale = max(spread * float(clip.face_widths[person]), SPATIAL_STRIDE / 2)
+            for frame, (x, y) in enumerate(middle):
+                away = ((across - x) / scale) ** 2 + ((down - y) / scale) ** 2
+                weight[frame] += strength * np.exp(-0.5 * away)
+    return np.asarray(weight / weight.mean(), np.float32)
