@@ -124,6 +124,10 @@ class LatentAudioProjection(AudioProjection):
             InputError: as `check_windows`.
         """
         check_windows(windows, self.cfg, starts_stream=starts_stream)
+        return self.project(windows, starts_stream=starts_stream)
+
+    def project(self, windows: Tensor, *, starts_stream: bool) -> Tensor:
+        """Project as `forward` does, windows unchecked: a traced graph cannot raise."""
         hidden = []
         if starts_stream:
             hidden.append(self.proj1(windows[:, :, :1].flatten(3)))
@@ -156,4 +160,8 @@ class FrameAudioProjection(AudioProjection):
             InputError: as `check_windows`.
         """
         check_windows(windows, self.cfg, starts_stream=starts_stream)
+        return self.project(windows)
+
+    def project(self, windows: Tensor) -> Tensor:
+        """Project as `forward` does, windows unchecked: a traced graph cannot raise."""
         return self.tokens(self.proj1(windows.flatten(3)))

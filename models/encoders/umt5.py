@@ -178,6 +178,10 @@ class Umt5Encoder(nn.Module):
             InputError: when the shapes differ, a prompt has no token, or an id is unknown.
         """
         self._check(ids, mask)
+        return self.encode(ids, mask)
+
+    def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Encode as `forward` does, tokens unchecked: a traced graph cannot raise."""
         x: Tensor = self.token_embedding(ids)
         key_mask = torch.zeros_like(mask, dtype=x.dtype)
         key_mask = key_mask.masked_fill(mask == 0, torch.finfo(x.dtype).min)[:, None, None, :]

@@ -1,0 +1,145 @@
+"""The studio's other networks: voices, prompt, picture, and video out of latents.
+
+Shape letters: B batch, P people, F latent frames, T = 4 F video frames, L words, R rows, C latent
+channels, H, W picture size, h and w latent size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from export.network import STATE_OUTPUT, ExportNetwork
+from export.shapes import ChunkShape, TensorSpec
+from export.vae import to_pixels
+from models.studio.audio_config import FRAME_SAMPLES
+from models.studio.audio_encoder import AudioEncoder
+from models.studio.text_encoder import TextEncoder
+from models.studio.vae import DecoderState, Reference, StudioVAE
+
+STATE = "state."
+REFERENCE = ("ref.picture", "ref.quarter", "ref.eighth", "ref.sixteenth")
+
+
+class Hearing(nn.Module):
+    """The audio encoder with its state as tensors by position."""
+
+    def __init__(self, encoder: AudioEncoder) -> None:
+        """Share an encoder's weights."""
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, samples: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Hear samples [P, T * 640]: features, curves, and the next state."""
+        heard, following = self.encoder(samples, state)
+        return (heard.features, heard.curves, *following)
+
+
+def hearing_network(encoder: AudioEncoder, shape: ChunkShape) -> ExportNetwork:
+    """Give the role `audio_encoder` for a chunk of every person's voice."""
+    names = [f"{STATE}{name}" for name in encoder.state_names]
+    shapes = encoder.state_shapes(shape.people)
+    samples = (shape.people, shape.video_frames * FRAME_SAMPLES)
+    return ExportNetwork(
+        role="audio_encoder",
+        label=shape.label,
+        module=Hearing(encoder).eval(),
+        inputs=(
+            TensorSpec("samples", samples),
+            *(TensorSpec(name, size) for name, size in zip(names, shapes, strict=True)),
+        ),
+        outputs=("features", "curves", *(f"{STATE_OUTPUT}{name}" for name in names)),
+        states=tuple(names),
+    )
+
+
+class Words(nn.Module):
+    """The prompt encoder, giving a tuple."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        """Share an encoder's weights."""
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor]:
+        """Encode word numbers [1, L] as rows [1, R, C]."""
+        return (self.encoder(tokens),)
+
+
+def words_network(encoder: TextEncoder) -> ExportNetwork:
+    """Give the role `text_encoder`."""
+    return ExportNetwork(
+        role="text_encoder",
+        label=None,
+        module=Words(encoder).eval(),
+        inputs=(TensorSpec("tokens", (1, encoder.cfg.length), torch.int64),),
+        outputs=("text",),
+    )
+
+
+class PictureEncoder(nn.Module):
+    """The reference picture as the transformer's latent and the decoder's features."""
+
+    def __init__(self, vae: StudioVAE) -> None:
+        """Share an autoencoder's weights."""
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Encode a picture [1, 3, H, W] in -1..1: latent [1, C, 1, h, w], then `ref.*`."""
+        looked = self.vae.look(picture)
+        # An output that is an input would be bound to the same memory.
+        return (self.vae.encode_picture(picture), picture.clone(), *looked[1:])
+
+
+class PictureDecoder(nn.Module):
+    """A chunk of latents to pixels, behind the chunk before and over the reference."""
+
+    def __init__(self, vae: StudioVAE) -> None:
+        """Share an autoencoder's weights."""
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, latent: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
+        """Decode [B, C, F, h, w] with `ref.*` and state: pixels [B, T, H, W, 3], next state."""
+        reference = Reference(*others[: len(REFERENCE)])
+        before, *frames = others[len(REFERENCE) :]
+        video, after = self.vae.decode(latent, reference, DecoderState(before, tuple(frames)))
+        # Cloned: a view of the latent would keep the input's memory.
+        return (to_pixels(video), after.latent.clone(), *after.frames)
+
+
+def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, ExportNetwork]:
+    """Give the roles `picture_encoder` and `vae_decoder` at one size."""
+    b, width = shape.batch, vae.cfg.decoder
+    h, w = shape.height_px, shape.width_px
+    references = (
+        TensorSpec(REFERENCE[0], (b, 3, h, w)),
+        TensorSpec(REFERENCE[1], (b, width.quarter, h // 4, w // 4)),
+        TensorSpec(REFERENCE[2], (b, width.eighth, h // 8, w // 8)),
+        TensorSpec(REFERENCE[3], (b, width.sixteenth, h // 16, w // 16)),
+    )
+    start = vae.start(b, h, w)
+    states = (
+        TensorSpec(f"{STATE}latent", tuple(start.latent.shape)),
+        *(
+            TensorSpec(f"{STATE}frames.{index}", tuple(frame.shape))
+            for index, frame in enumerate(start.frames)
+        ),
+    )
+    encoder = ExportNetwork(
+        role="picture_encoder",
+        label=shape.label,
+        module=PictureEncoder(vae).eval(),
+        inputs=(TensorSpec("picture", (b, 3, h, w)),),
+        outputs=("reference", *REFERENCE),
+    )
+    decoder = ExportNetwork(
+        role="vae_decoder",
+        label=shape.label,
+        module=PictureDecoder(vae).eval(),
+        inputs=(TensorSpec("latent", shape.latent(vae.cfg.latent_channels)), *references, *states),
+        outputs=("pixels", *(f"{STATE_OUTPUT}{spec.name}" for spec in states)),
+        states=tuple(spec.name for spec in states),
+    )
+    return encoder, decoder
