@@ -62,7 +62,7 @@ pins: $(VENV)/.made
 	$(BIN)/python -m venv .venv-pins
 	.venv-pins/bin/pip install -q --prefer-binary $(PIP_ARGS) $(BUILD_TOOLS)
 	.venv-pins/bin/pip install -q --prefer-binary $(PIP_ARGS) --no-build-isolation \
-	  -e '.[train,judges,dev]' torch==$(TORCH)
+	  -e '.[train,export,openvino,judges,dev]' torch==$(TORCH)
 	sed -n '/^#/p' constraints.txt > .venv-pins/pins
 	.venv-pins/bin/pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+.*//' >> .venv-pins/pins
 	mv .venv-pins/pins constraints.txt
@@ -77,7 +77,7 @@ $(VENV)/.server: $(VENV)/.made $(PINS)
 $(VENV)/.dev: $(VENV)/.made $(PINS)
 	@echo "Installing the server, torch and the checking tools into $(VENV) (minutes, the first time)"
 	@$(PIP) $(BUILD_TOOLS)
-	@$(PIP) --no-build-isolation -e '.[train,judges,dev]'
+	@$(PIP) --no-build-isolation -e '.[train,export,openvino,judges,dev]'
 	@touch $(VENV)/.server $@
 
 $(VENV)/.made:
