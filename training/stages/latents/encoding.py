@@ -13,9 +13,9 @@ from PIL import Image
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
-from training.stages.audio.lip_gap import GAP_UNIT_MM
 from training.stages.clip_pool import eye_centers, face_widths, mouth_centers
 from training.stages.latents.encoded import EncodedClip, Spoken
+from training.stages.motion import motion_of
 from training.stages.regions import face_regions
 from training.stages.vae.crops import as_pixels
 from training.studio.performance_data import FPS, SAMPLE_RATE
@@ -53,7 +53,7 @@ def encode_clip(
         ).astype(np.float16),
         features=features,
         heard=heard,
-        motion=_motion(sample, length),
+        motion=motion_of(sample)[:, :length].astype(np.float16),
         mouths=mouth_centers(sample)[:, :length],
         eyes=eye_centers(sample)[:, :length],
         face_widths=face_widths(sample),
@@ -96,13 +96,6 @@ def _listen(
         heard.features[:, late:].cpu().numpy().astype(np.float16),
         heard.curves[:, late:].cpu().numpy().astype(np.float16),
     )
-
-
-def _motion(sample: Sample, frames: int) -> NDArray[np.float16]:
-    labels = sample.labels
-    gap = labels["lip_gap_mm"].astype(np.float32)[..., None] / GAP_UNIT_MM
-    parts = [labels["curves"].astype(np.float32), gap, labels["head_rad"].astype(np.float32)]
-    return np.concatenate(parts, axis=-1)[:, :frames].astype(np.float16)
 
 
 def _crops(

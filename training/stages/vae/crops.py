@@ -6,7 +6,7 @@ Shape letters: B batch, T video frames, S side of a crop in pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from models.errors import ConfigError
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.runs.draw import Draw
 from training.stages.clip_pool import SamplePool, eye_centers, face_widths, mouth_centers
+from training.stages.motion import MIRRORED_MOTION, MIRRORED_SIGNS, motion_of
 from training.studio.shards.reader import Sample
 
 MOUTH_SPREAD = 0.17  # standard deviation of a mouth's weight, of the face's width
@@ -30,8 +31,10 @@ class CropConfig:
     batch: int
     latent_frames: int  # of one example
     side_px: int
-    face_share: float  # of crops that lie around a face; the others lie anywhere
-    jitter: float  # how far a face may be from the crop's center, of the side
+    aim: Literal["face", "mouth"]
+    aim_share: float  # of crops that lie around what is aimed at; the others lie anywhere
+    jitter: float  # how far it may be from the crop's center, of the side
+    looks: int  # stretches that are looked at for one that is taken: the liveliest mouth
     floor_weight: float  # of a pixel that is neither mouth nor eye
     mouth_weight: float  # on top of it, in the middle of a mouth
     eye_weight: float
@@ -39,9 +42,10 @@ class CropConfig:
     def __post_init__(self) -> None:
         if self.side_px % SPATIAL_STRIDE or self.side_px < SPATIAL_STRIDE:
             raise ConfigError(f"side_px={self.side_px} is not a multiple of {SPATIAL_STRIDE}")
-        if min(self.batch, self.latent_frames) < 1:
+        if min(self.batch, self.latent_frames, self.looks) < 1:
             raise ConfigError(
-                f"batch={self.batch} and latent_frames={self.latent_frames} must be at least 1"
+                f"batch={self.batch}, latent_frames={self.latent_frames} and looks={self.looks} "
+                "must be at least 1"
             )
 
     @property
@@ -57,7 +61,10 @@ class Batch(NamedTuple):
     weight: Tensor  # [B, 1, T, S, S]
     mouth: Tensor  # [B, T, 2] in pixels of the crop; may lie outside
     lip_gap: Tensor  # [B, T] in millimeters
-    is_face: Tensor  # [B] bool: the crop lies around the mouth's face
+    is_face: Tensor  # [B] bool: the mouth is in the crop, always
+    motion: Tensor  # [B, T, 56] curves, lip gap, head, of the face that `mouth` belongs to
+    face_width: Tensor  # [B] in pixels
+    reference_mouth: Tensor  # [B, 2] in pixels of the crop
 
 
 def draw_batch(pool: SamplePool, config: CropConfig, draw: Draw) -> Batch:
@@ -72,31 +79,36 @@ def stack(examples: list[Batch]) -> Batch:
 
 def _example(sample: Sample, config: CropConfig, rng: np.random.Generator) -> Batch:
     length = sample.video.shape[0]
-    first = int(rng.integers(length - config.frames + 1))
     person = int(rng.integers(len(sample.labels["curves"])))
-    span = slice(first, first + config.frames)
-    is_face = bool(rng.random() < config.face_share)
-    corner = _corner(sample, person, first, is_face, config, rng)
+    span = _stretch(sample, person, config, rng)
+    corner = _corner(sample, person, span, config, rng)
     example = cut(sample, person, span, int(rng.integers(length)), corner, config)
     return mirrored(example) if rng.random() < 0.5 else example
 
 
+def _stretch(sample: Sample, person: int, config: CropConfig, rng: np.random.Generator) -> slice:
+    """Choose frames: of some stretches the one in which the lips move most."""
+    gap = sample.labels["lip_gap_mm"][person].astype(np.float32)
+    firsts = rng.integers(len(gap) - config.frames + 1, size=config.looks)
+    spans = [slice(int(first), int(first) + config.frames) for first in firsts]
+    return max(spans, key=lambda span: float(gap[span].std()))
+
+
 def _corner(
-    sample: Sample,
-    person: int,
-    first: int,
-    is_face: bool,
-    config: CropConfig,
-    rng: np.random.Generator,
+    sample: Sample, person: int, span: slice, config: CropConfig, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Choose the upper left corner of a crop, across and down."""
     height, width = sample.video.shape[1:3]
     most = np.array([width, height]) - config.side_px
-    if not is_face:
+    if rng.random() >= config.aim_share:
         across, down = rng.integers(most + 1)
         return int(across), int(down)
-    box = sample.labels["face_box"][person, first].astype(np.float64)
-    center = (box[:2] + box[2:]) / 2 + rng.uniform(-1, 1, 2) * config.jitter * config.side_px
+    if config.aim == "mouth":
+        center = mouth_centers(sample)[person, span].mean(0).astype(np.float64)
+    else:
+        box = sample.labels["face_box"][person, span.start].astype(np.float64)
+        center = (box[:2] + box[2:]) / 2
+    center = center + rng.uniform(-1, 1, 2) * config.jitter * config.side_px
     across, down = np.clip(np.round(center - config.side_px / 2), 0, most).astype(int)
     return int(across), int(down)
 
@@ -115,7 +127,8 @@ def cut(
     window = (slice(down, down + side), slice(across, across + side))
     offset = np.array(corner, np.float32)
     width = max(float(face_widths(sample)[person]), 1.0)
-    mouth = mouth_centers(sample)[person, span] - offset
+    mouths = mouth_centers(sample)[person] - offset
+    mouth = mouths[span]
     eyes = eye_centers(sample)[person, span] - offset
     weight = np.full((len(mouth), side, side), config.floor_weight, np.float32)
     weight += config.mouth_weight * _bumps(mouth, width * MOUTH_SPREAD, side)
@@ -130,6 +143,9 @@ def cut(
         torch.from_numpy(mouth),
         torch.from_numpy(gap_mm),
         torch.tensor(bool(inside)),
+        torch.from_numpy(motion_of(sample)[person, span]),
+        torch.tensor(width),
+        torch.from_numpy(mouths[reference]),
     )
 
 
@@ -142,12 +158,17 @@ def as_pixels(pictures: NDArray[np.uint8]) -> Tensor:
 def mirrored(example: Batch) -> Batch:
     """Flip one example left to right."""
     side = example.video.shape[-1]
-    mouth = torch.stack([side - 1 - example.mouth[..., 0], example.mouth[..., 1]], dim=-1)
+
+    def across(points: Tensor) -> Tensor:
+        return torch.stack([side - 1 - points[..., 0], points[..., 1]], dim=-1)
+
     return example._replace(
         video=example.video.flip(-1),
         reference=example.reference.flip(-1),
         weight=example.weight.flip(-1),
-        mouth=mouth,
+        mouth=across(example.mouth),
+        motion=example.motion[..., MIRRORED_MOTION] * torch.tensor(MIRRORED_SIGNS),
+        reference_mouth=across(example.reference_mouth),
     )
 
 

@@ -5,6 +5,7 @@ Shape letters: B batch, C latent channels, F latent frames, T = 4 F video frames
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,13 @@ from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
 from training.stages.clip_pool import SamplePool
 from training.stages.vae.crops import Batch, CropConfig, draw_batch
+from training.stages.vae.latent_guess import LatentGuess
+from training.stages.vae.lip_reader import LipReader, mouth_windows, unlikeness
 from training.stages.vae.measures import HeldOut, measure
 
 GAP_MM = 8.0  # typical deviation of a talking mouth's lip gap: the read-out's unit
 READ_CHANNELS = 16
+READ_EVERY = 2  # video frames; neighbors look alike, and reading costs
 SCALES = 3  # full, half and quarter size
 
 
@@ -36,10 +40,12 @@ class VaeLosses:
     coarse: float  # the same picture at lower scales
     motion: float  # differences between video frames
     read_out: float  # saying the lip gap from the latent alone, with a linear map
+    reading: float  # mouths that look alike to a network that reads them
+    guess: float  # latents that follow from the reference and from the face's motion
     noise: float  # largest standard deviation of noise on latents, which have power 1
 
     def __post_init__(self) -> None:
-        if min(self.gradient, self.coarse, self.motion, self.read_out, self.noise) < 0:
+        if min(dataclasses.astuple(self)) < 0:
             raise ConfigError(f"negative weight or noise in {self}")
 
 
@@ -58,13 +64,24 @@ class VaeStageConfig:
 
     vae: StudioVAEConfig
     crops: CropConfig
+    close_ups: CropConfig
+    close_up_share: float  # of steps that see close-ups; the others see crops
     pool: PoolConfig
     losses: VaeLosses
     loop: LoopConfig
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.close_up_share <= 1:
+            raise ConfigError(f"close_up_share={self.close_up_share} is a share: 0..1")
+
+    @property
+    def frames(self) -> int:
+        """Count the video frames that a clip must have."""
+        return max(self.crops.frames, self.close_ups.frames)
+
 
 class VaeLearner(nn.Module):
-    """The autoencoder with a head that only training needs."""
+    """The autoencoder with heads that only training needs."""
 
     def __init__(self, config: StudioVAEConfig) -> None:
         super().__init__()
@@ -72,6 +89,8 @@ class VaeLearner(nn.Module):
         self.vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         self.read = nn.Conv2d(config.latent_channels, READ_CHANNELS, 3, padding=1)
         self.to_gap = nn.Linear(READ_CHANNELS, FRAMES_PER_LATENT)
+        self.reader = LipReader()
+        self.guess = LatentGuess(config.latent_channels)
 
     def read_gap(self, z: Tensor, mouth: Tensor) -> Tensor:
         """Read the lip gap [B, T] off latents z [B, C, F, h, w] where the mouths are.
@@ -89,6 +108,34 @@ class VaeLearner(nn.Module):
         gaps: Tensor = self.to_gap(found)
         return gaps.reshape(b, frames * FRAMES_PER_LATENT)
 
+    def reading_errors(self, video: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Compare mouths by how they read, and teach the reader on the true ones.
+
+        Gives "reading", which moves the autoencoder alone, and "reader", which moves the reader.
+        """
+        mouth, motion = batch.mouth[:, ::READ_EVERY], batch.motion[:, ::READ_EVERY]
+        true = mouth_windows(batch.video[:, :, ::READ_EVERY], mouth, batch.face_width)
+        made = mouth_windows(video[:, :, ::READ_EVERY], mouth, batch.face_width)
+        seen = self.reader(true)
+        told = (seen.motion - motion.flatten(0, 1)).abs().mean(1)
+        held = seen._replace(
+            features=tuple(part.detach() for part in seen.features), motion=seen.motion.detach()
+        )
+        frames = mouth.shape[1]
+        return {
+            "reading": _of_faces(unlikeness(self.reader.frozen(made), held), batch, frames),
+            "reader": _of_faces(told, batch, frames),
+        }
+
+    def guess_error(self, z: Tensor, batch: Batch) -> Tensor:
+        """Compare latents z [B, C, F, h, w] with those guessed, most around mouths and eyes."""
+        still = batch.reference[:, :, None].expand(-1, -1, FRAMES_PER_LATENT, -1, -1)
+        guessed = self.guess(self.vae.encode_raw(still)[:, :, 0], batch)
+        stride = SPATIAL_STRIDE
+        weight = F.avg_pool3d(batch.weight, (FRAMES_PER_LATENT, stride, stride))
+        error = ((z - guessed).abs() * weight).mean((1, 2, 3, 4)) / weight.mean((1, 2, 3, 4))
+        return _of_faces(error, batch, 1)
+
 
 class VaeTask:
     """Trains on crops of rendered clips."""
@@ -102,6 +149,11 @@ class VaeTask:
         "vae.decoder.out.",
         "to_gap.",
         "read.",
+        "reader.convs.0.",
+        "reader.to_motion.",
+        "guess.from_motion.",
+        "guess.enter.",
+        "guess.out.",
     )
 
     def __init__(self, config: VaeStageConfig, pool: SamplePool, held_out: HeldOut) -> None:
@@ -115,7 +167,9 @@ class VaeTask:
         self._drawn += 1
         if self._drawn % self.config.pool.look_again_steps == 0:
             self.pool.look_again()
-        batch = draw_batch(self.pool, self.config.crops, draw)
+        is_close = draw.numpy.random() < self.config.close_up_share
+        crops = self.config.close_ups if is_close else self.config.crops
+        batch = draw_batch(self.pool, crops, draw)
         device = draw.torch.device
         batch = Batch(*(part.to(device) for part in batch))
         learner, weights = self.network, self.config.losses
@@ -131,6 +185,8 @@ class VaeTask:
             "coarse": coarse_error(error, batch.weight),
             "motion": _weighted(error[:, :, 1:] - error[:, :, :-1], batch.weight[:, :, 1:]),
             "read_out": gap_error(learner.read_gap(noisy, batch.mouth), batch),
+            "guess": learner.guess_error(z, batch),
+            **learner.reading_errors(video, batch),
         }
         losses["loss"] = (
             losses["pixels"]
@@ -138,6 +194,9 @@ class VaeTask:
             + weights.coarse * losses["coarse"]
             + weights.motion * losses["motion"]
             + weights.read_out * losses["read_out"]
+            + weights.reading * losses["reading"]
+            + weights.guess * losses["guess"]
+            + losses["reader"]
         )
         return losses
 
@@ -169,5 +228,10 @@ def coarse_error(error: Tensor, weight: Tensor) -> Tensor:
 
 def gap_error(read: Tensor, batch: Batch) -> Tensor:
     """Give the absolute error of the lip gap [B, T], for crops that hold the mouth."""
-    error = (read - batch.lip_gap / GAP_MM).abs().mean(1)
-    return (error * batch.is_face).sum() / batch.is_face.sum().clamp(min=1)
+    return _of_faces((read - batch.lip_gap / GAP_MM).abs().mean(1), batch, 1)
+
+
+def _of_faces(error: Tensor, batch: Batch, frames: int) -> Tensor:
+    """Average errors [B * frames] over the crops that hold the mouth."""
+    each = error.reshape(-1, frames).mean(1)
+    return (each * batch.is_face).sum() / batch.is_face.sum().clamp(min=1)

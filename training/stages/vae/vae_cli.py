@@ -90,7 +90,7 @@ def _people(
             "both made by `parley train studio render`"
         )
     pool = ClipPool(clips, settings.pool.clips, settings.pool.reuse)
-    check_long_enough(pool, settings.crops.frames)
+    check_long_enough(pool, settings.frames)
     return pool, read_held_out(held_out, HELD_OUT_CLIPS, HELD_OUT_FRAMES)
 
 
