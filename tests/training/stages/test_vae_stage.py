@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from models.errors import InputError
+from models.errors import CheckpointError, InputError
 from training.cli import app
 from training.runs.config_file import read_config
 from training.runs.draw import Draw
@@ -15,9 +16,9 @@ from training.runs.folder import RunFolder
 from training.stages.clip_pool import check_long_enough
 from training.stages.dolls import DollPool, doll_clip
 from training.stages.vae.crops import CropConfig, as_pixels, draw_batch, mirrored
-from training.stages.vae.measures import edge_ratio, rebuild
-from training.stages.vae.shipped import read_vae
-from training.stages.vae.task import VaeLearner, VaeStageConfig
+from training.stages.vae.measures import HeldOut, edge_ratio, rebuild
+from training.stages.vae.shipped import READER, read_reader, read_vae
+from training.stages.vae.task import VaeLearner, VaeStageConfig, VaeTask, motion_error
 from training.stages.vae.vae_cli import SMOKE, USUAL
 
 HELD_OUT = 990_000
@@ -123,3 +124,31 @@ def test_a_new_run_can_begin_where_another_ended(smoke_run: Path, tmp_path: Path
     first = next(line for line in RunFolder(tmp_path).read_log() if line["kind"] == "loss")
     fresh = next(line for line in RunFolder(smoke_run).read_log() if line["kind"] == "loss")
     assert first["pixels"] < fresh["pixels"] / 2
+
+
+def test_the_decoder_can_learn_alone_while_latents_stay() -> None:
+    settings = replace(read_config(SMOKE, VaeStageConfig), learns="decoder")
+    task = VaeTask(settings, DollPool(24, 64), HeldOut(()))
+    losses = task.losses(Draw(0, 0, 0, torch.device("cpu")))
+    torch.autograd.backward(losses["loss"])
+    learner = task.network
+    assert all(parameter.grad is None for parameter in learner.vae.encoder.parameters())
+    assert any(parameter.grad is not None for parameter in learner.vae.decoder.parameters())
+    assert any(parameter.grad is not None for parameter in learner.reader.parameters())
+
+
+def test_seams_between_latent_frames_count_more_when_asked() -> None:
+    weight = torch.ones(1, 1, 8, 2, 2)
+    inside, at_seam = torch.zeros(1, 3, 8, 2, 2), torch.zeros(1, 3, 8, 2, 2)
+    inside[:, :, 2:] = at_seam[:, :, 4:] = 1  # one jump each, and none after it
+    assert motion_error(inside, weight, 3.0) == motion_error(inside, weight, 1.0)
+    assert torch.allclose(
+        motion_error(at_seam, weight, 3.0), 3 * motion_error(at_seam, weight, 1.0)
+    )
+
+
+def test_the_shipped_reader_is_what_a_later_run_begins_with(smoke_run: Path) -> None:
+    reader = read_reader(smoke_run / READER)
+    assert not any(parameter.requires_grad for parameter in reader.parameters())
+    with pytest.raises(CheckpointError, match="lip reader"):
+        read_reader(smoke_run / "vae.safetensors")

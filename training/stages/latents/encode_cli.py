@@ -28,6 +28,9 @@ def encode(
     clips: Annotated[Path, typer.Option(help="Folder of shards.")],
     vae: Annotated[Path, typer.Option(help="Weights of the autoencoder (.safetensors).")],
     audio: Annotated[Path, typer.Option(help="Weights of the audio encoder (.safetensors).")],
+    people: Annotated[
+        int | None, typer.Option(min=1, help="Only clips of so many people; all without it.")
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Encode rendered clips with the frozen autoencoder and audio encoder."""
@@ -37,7 +40,8 @@ def encode(
         out.mkdir(parents=True, exist_ok=True)
         for clip in track(Clips(clips).clips, "encoding", console=console):
             path = out / f"{clip.key}.npz"
-            if not path.exists():
+            wanted = people in (None, len(clip.describe()["people"]))
+            if wanted and not path.exists():
                 sample = clip.read(0, clip.describe()["frames"])
                 write_clip(path, encode_clip(sample, autoencoder, encoder, STILLS, FACE_SIDE_PX))
     except ModelError as error:

@@ -47,6 +47,7 @@ def encode_clip(
         latents=_latents(vae, sample.video[:length]),
         stills=_stills(vae, sample.video[frames]),
         still_frames=frames,
+        pictures=sample.video[frames],
         faces=np.stack([_crops(sample.video[f], boxes[:, f], face_side_px) for f in frames]),
         regions=np.stack(
             [face_regions(boxes[:, f], (width, height), SPATIAL_STRIDE * PATCH) for f in frames]

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +40,7 @@ class VaeLosses:
     gradient: float  # edges: differences of neighboring pixels
     coarse: float  # the same picture at lower scales
     motion: float  # differences between video frames
+    seams: float  # how much more of that counts where one latent frame follows another
     read_out: float  # saying the lip gap from the latent alone, with a linear map
     reading: float  # mouths that look alike to a network that reads them
     guess: float  # latents that follow from the reference and from the face's motion
@@ -66,6 +68,7 @@ class VaeStageConfig:
     crops: CropConfig
     close_ups: CropConfig
     close_up_share: float  # of steps that see close-ups; the others see crops
+    learns: Literal["all", "decoder"]  # the decoder alone keeps latents that others learn from
     pool: PoolConfig
     losses: VaeLosses
     loop: LoopConfig
@@ -159,6 +162,11 @@ class VaeTask:
     def __init__(self, config: VaeStageConfig, pool: SamplePool, held_out: HeldOut) -> None:
         self.config, self.pool, self.held_out = config, pool, held_out
         self.network = VaeLearner(config.vae)
+        if config.learns == "decoder":
+            self.network.vae.encoder.requires_grad_(False)
+            self.network.read.requires_grad_(False)
+            self.network.to_gap.requires_grad_(False)
+            self.network.guess.requires_grad_(False)
         self.samples_per_step = config.crops.batch
         self._drawn = 0
 
@@ -183,9 +191,7 @@ class VaeTask:
             "pixels": _weighted(error, batch.weight),
             "edges": edge_error(error, batch.weight),
             "coarse": coarse_error(error, batch.weight),
-            "motion": _weighted(error[:, :, 1:] - error[:, :, :-1], batch.weight[:, :, 1:]),
-            "read_out": gap_error(learner.read_gap(noisy, batch.mouth), batch),
-            "guess": learner.guess_error(z, batch),
+            "motion": motion_error(error, batch.weight, weights.seams),
             **learner.reading_errors(video, batch),
         }
         losses["loss"] = (
@@ -193,11 +199,17 @@ class VaeTask:
             + weights.gradient * losses["edges"]
             + weights.coarse * losses["coarse"]
             + weights.motion * losses["motion"]
-            + weights.read_out * losses["read_out"]
             + weights.reading * losses["reading"]
-            + weights.guess * losses["guess"]
             + losses["reader"]
         )
+        if self.config.learns == "all":
+            losses["read_out"] = gap_error(learner.read_gap(noisy, batch.mouth), batch)
+            losses["guess"] = learner.guess_error(z, batch)
+            losses["loss"] = (
+                losses["loss"]
+                + weights.read_out * losses["read_out"]
+                + weights.guess * losses["guess"]
+            )
         return losses
 
     def measure(self, network: VaeLearner, folder: RunFolder, steps: int) -> Mapping[str, float]:
@@ -224,6 +236,14 @@ def coarse_error(error: Tensor, weight: Tensor) -> Tensor:
         weight = F.avg_pool3d(weight, (1, 2, 2))
         total = total + _weighted(error, weight) + edge_error(error, weight)
     return total
+
+
+def motion_error(error: Tensor, weight: Tensor, seams: float) -> Tensor:
+    """Weigh errors of differences between video frames; error [B, 3, T, S, S]."""
+    steps = error[:, :, 1:] - error[:, :, :-1]
+    is_seam = torch.arange(1, error.shape[2], device=error.device) % FRAMES_PER_LATENT == 0
+    more = torch.where(is_seam, seams, 1.0)[:, None, None]
+    return _weighted(steps, weight[:, :, 1:] * more)
 
 
 def gap_error(read: Tensor, batch: Batch) -> Tensor:

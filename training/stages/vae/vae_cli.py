@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 from models.errors import InputError, ModelError
-from models.studio.vae import StudioVAE
 from training.runs.config_file import read_config
 from training.runs.folder import RunFolder
 from training.runs.loop import Runner, train
@@ -22,8 +21,8 @@ from training.stages.clip_pool import ClipPool, SamplePool, check_long_enough
 from training.stages.dolls import DollPool, doll_clip
 from training.stages.vae.measures import HeldOut, read_held_out
 from training.stages.vae.scale import fit_scale
-from training.stages.vae.shipped import read_vae, write_vae
-from training.stages.vae.task import VaeStageConfig, VaeTask
+from training.stages.vae.shipped import READER, read_reader, read_vae, write_reader, write_vae
+from training.stages.vae.task import VaeLearner, VaeStageConfig, VaeTask
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "vae.toml", HERE / "smoke.toml"
@@ -64,21 +63,31 @@ def vae(  # noqa: PLR0913  # a command's options are its arguments
             runner = Runner(RunFolder.open(out, settings), settings.loop, budget, processes)
             task = VaeTask(settings, pool, held)
             if start is not None:
-                task.network.vae.load_state_dict(read_vae(start).state_dict())
+                _start_from(start, task.network)
             ema = train(task, runner)
             if processes.is_first:
-                _ship(out, settings, ema.network.vae, pool)
+                _ship(out, settings, ema.network, pool)
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(f"checkpoint, log and pictures are in {out}")
 
 
-def _ship(out: Path, settings: VaeStageConfig, vae: StudioVAE, pool: SamplePool) -> None:
+def _start_from(weights: Path, learner: VaeLearner) -> None:
+    """Begin with shipped weights, and with the reader beside them if there is one."""
+    learner.vae.load_state_dict(read_vae(weights).state_dict())
+    reader = weights.with_name(READER)
+    if reader.exists():
+        learner.reader.load_state_dict(read_reader(reader).state_dict())
+
+
+def _ship(out: Path, settings: VaeStageConfig, learner: VaeLearner, pool: SamplePool) -> None:
     """Write what the next stages read: averaged weights, latents scaled."""
-    fit_scale(vae, pool, settings.loop.seed)
+    if settings.learns == "all":
+        fit_scale(learner.vae, pool, settings.loop.seed)
     last = [line for line in RunFolder(out).read_log() if line["kind"] == "measure"][-1:]
-    write_vae(out / WEIGHTS, vae, {"training": last[0] if last else {}})
+    write_vae(out / WEIGHTS, learner.vae, {"training": last[0] if last else {}})
+    write_reader(out / READER, learner.reader)
 
 
 def _people(
