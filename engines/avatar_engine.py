@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, get_args
 
 from engines.architectures.room import Room
 from engines.architectures.studio import StudioRoom
+from engines.architectures.wan import WanRoom
 from engines.bundle import Bundle, Taste
 from engines.errors import ArtifactError
 from engines.manifest import NetworkEntry, Role, Size, check_file
@@ -16,6 +18,12 @@ from engines.runtimes.base import Network, Runtime
 from engines.scene.scene import Scene
 
 logger = logging.getLogger(__name__)
+
+ROOMS: Mapping[str, type[StudioRoom] | type[WanRoom]] = {
+    "studio": StudioRoom,
+    "anytalker": WanRoom,
+    "multitalk": WanRoom,
+}
 
 
 class AvatarEngine:
@@ -63,13 +71,14 @@ class AvatarEngine:
             ArtifactError: when the bundle's architecture is not one that this engine knows.
         """
         manifest = self.bundle.manifest
-        if manifest.architecture != "studio":
+        room = ROOMS.get(manifest.architecture)
+        if room is None:
             raise ArtifactError(
                 f"the bundle {manifest.name} is of the architecture {manifest.architecture}; this "
-                "Parley runs studio"
+                f"Parley runs {', '.join(ROOMS)}"
             )
         networks = self.networks(scene.size)
-        return StudioRoom(self.runtime, networks, manifest, self._tokenizer, scene)
+        return room(self.runtime, networks, manifest, self._tokenizer, scene)
 
     def precisions(self, size: Size) -> dict[Role, str]:
         """Say which precision each role runs at."""

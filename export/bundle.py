@@ -23,6 +23,8 @@ from engines.manifest import (
     StateEntry,
     TensorEntry,
     Tokenizer,
+    Transformer,
+    WanConditions,
     describe_file,
     write_manifest,
 )
@@ -51,6 +53,8 @@ class BundleFacts:
     curves: Curves | None
     license: str
     model_card: str
+    wan: WanConditions | None = None
+    transformer: Transformer | None = None  # its widths, by which work is counted
 
 
 def entry_of(finished: Finished, target: Target, out: Path) -> Record:
@@ -84,6 +88,7 @@ def entry_of(finished: Finished, target: Target, out: Path) -> Record:
         ),
         kv=None if finished.flavor is None else finished.flavor.value,
         hardware=hardware,
+        flops=finished.flops,
     )
     report = finished.report
     parity = Parity(
@@ -128,6 +133,7 @@ def write_bundle(
             "sink_frames": 1,
             "window_frames": facts.window_frames,
             "latent": facts.latent,
+            "transformer": facts.transformer,
             "rotation": facts.rotation,
             "sampling": Sampling(
                 sampler="euler",
@@ -137,6 +143,7 @@ def write_bundle(
             "region": facts.region,
             "tokenizer": Tokenizer.model_validate({"kind": facts.tokenizer, "file": table}),
             "curves": facts.curves,
+            "wan": facts.wan,
             "sizes": tuple(
                 Size(people=each.people, width=each.width, height=each.height)
                 for each in request.sizes

@@ -1,6 +1,6 @@
-"""The frozen encoders of Wan-size bundles as networks: voices, prompts, pictures.
+"""The frozen encoders of prompts and pictures of Wan-size bundles as networks.
 
-Shape letters: P people, n samples, T video frames, N tokens, L feature layers, C channels.
+Shape letters: B pictures, N tokens, C channels.
 """
 
 from __future__ import annotations
@@ -8,50 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from export.errors import RequestError
 from export.network import ExportNetwork
 from export.shapes import TensorSpec
 from models.encoders.clip import ClipImageTower
 from models.encoders.umt5 import Umt5Encoder
-from models.encoders.wav2vec2 import Wav2Vec2Network, stretch
-
-SAMPLES_PER_FRAME = 640  # 16 kHz, 25 video frames a second
-
-
-class VoiceWindow(nn.Module):
-    """A window of prepared audio into features of its video frames.
-
-    The window is what attention and position see: a live host slides it and takes its last frames.
-    """
-
-    def __init__(self, network: Wav2Vec2Network, frames: int) -> None:
-        """Share a network's weights, for windows of so many video frames."""
-        super().__init__()
-        self.network = network
-        self.frames = frames
-
-    def forward(self, waveform: Tensor) -> tuple[Tensor]:
-        """Turn a prepared waveform [P, n] into features [P, T, L, C]."""
-        conv = self.network.conv_features(waveform)
-        return (self.network.hidden_states(stretch(conv, self.frames)),)
-
-
-def audio_network(network: Wav2Vec2Network, people: int, frames: int) -> ExportNetwork:
-    """Give the role `audio_encoder` for windows of `frames` video frames of every voice.
-
-    Raises:
-        RequestError: when the window is too short for one convolution frame.
-    """
-    samples = frames * SAMPLES_PER_FRAME
-    if samples < network.config.field_samples:
-        raise RequestError(f"a window of {frames} video frames is too short for wav2vec2")
-    return ExportNetwork(
-        role="audio_encoder",
-        label=None,
-        module=VoiceWindow(network, frames).eval(),
-        inputs=(TensorSpec("waveform", (people, samples)),),
-        outputs=("features",),
-    )
 
 
 class PromptEncoder(nn.Module):
@@ -96,7 +56,7 @@ class PictureTokens(nn.Module):
 
 
 def picture_network(tower: ClipImageTower, pictures: int = 1) -> ExportNetwork:
-    """Give the role `image_encoder`: of the whole picture, and of each face crop."""
+    """Give the role `image_encoder`: run for the whole picture, and for each face crop."""
     side = tower.config.image_px
     return ExportNetwork(
         role="image_encoder",

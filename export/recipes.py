@@ -1,111 +1,29 @@
-"""Which networks a preset's bundle is made of, and how each is built from weights.
-
-Networks that share weights are built together, as one piece, and pieces one after another: no more
-than one set of weights is in memory.
-"""
+"""Which networks a preset's bundle is made of, and how each is built from weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeVar
 
-from torch import nn
-
-from export.encoders import audio_network, picture_network, text_network
 from export.errors import RequestError
-from export.families.anytalker import AnyTalkerFamily
-from export.families.family import Family
-from export.families.multitalk import MultiTalkFamily
 from export.families.studio import StudioFamily
-from export.families.wan import WanFamily
-from export.network import ExportNetwork
-from export.request import PictureSize
+from export.recipe import Built, Loader, M, Piece, Recipe, Streaming
 from export.shapes import ChunkShape
 from export.studio import hearing_network, picture_networks, words_network
-from export.vae import decoder_networks
+from export.wan_recipes import anytalker_recipe, multitalk_recipe, published_parts, wan_recipe
+from models.anytalker.config import anytalker_1_3b
 from models.checkpoints import presets
 from models.checkpoints.network import Network, Part
-from models.checkpoints.presets import (
-    CHINESE_SPEECH,
-    ENGLISH_SPEECH,
-    WAN_FUN,
-    WAN_I2V,
-    WAN_T2V,
-    Release,
-)
+from models.checkpoints.presets import CHINESE_SPEECH, ENGLISH_SPEECH, WAN_FUN, WAN_I2V, WAN_T2V
+from models.multitalk.config import multitalk_14b
 from models.studio.audio_config import studio_audio
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import Binding, studio
 from models.studio.dit import StudioDiT
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import SPATIAL_STRIDE, studio_vae
-from models.wan.config import VAE_PIXEL_STRIDE
+from models.wan.config import wan_t2v_1_3b
 
-M = TypeVar("M", bound=nn.Module)
-TEXT_TOKENS = 512
-VOICE_WINDOW_FRAMES = 125  # 5 s of what a live wav2vec2 sees
-
-
-class Loader(Protocol):
-    """Gives a network its numbers; one that gives none serves to measure sizes."""
-
-    def __call__(self, network: Network[M]) -> M: ...
-
-
-class Built(NamedTuple):
-    """A piece's networks, sharing weights."""
-
-    networks: tuple[ExportNetwork, ...]  # without the transformer's own
-    family: Family | None  # of the transformer, where the piece has one
-
-
-class Piece(NamedTuple):
-    """Networks of a bundle that share one set of weights."""
-
-    name: str
-    roles: frozenset[str]
-    build: Callable[[Loader, ChunkShape], Built]
-
-
-class Streaming(NamedTuple):
-    """How a stream is cut, in latent frames."""
-
-    chunk_frames: int
-    window_frames: int
-    context_timestep: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """One preset's bundle."""
-
-    name: str
-    architecture: str
-    identity: str
-    pieces: tuple[Piece, ...]
-    latent_stride: int
-    patch: int
-    head_dim: int
-    streaming: Streaming
-
-    def shape(self, size: PictureSize) -> ChunkShape:
-        """Give the shape of the transformer's graph for one picture size.
-
-        Raises:
-            RequestError: when the picture does not divide into tokens.
-        """
-        return ChunkShape(
-            batch=1,
-            people=size.people,
-            width_px=size.width,
-            height_px=size.height,
-            latent_stride=self.latent_stride,
-            patch=(self.patch, self.patch),
-            chunk_frames=self.streaming.chunk_frames,
-            window_frames=self.streaming.window_frames,
-            sink_frames=1,
-        )
+__all__ = ["Built", "Loader", "Piece", "Recipe", "Streaming", "recipe", "recipes"]
 
 
 def recipe(name: str) -> Recipe:
@@ -172,70 +90,17 @@ def _own(name: str, build: Callable[[], M]) -> Network[M]:
 
 
 def _anytalker_1_3b() -> Recipe:
-    def build(load: Loader, shape: ChunkShape) -> Built:
-        family = AnyTalkerFamily(dit=load(presets.anytalker_1_3b()))
-        return Built(family.companions(shape), family)
-
-    roles = frozenset({"dit", "prompt", "face_encoder", "audio_kv"})
-    pieces = (Piece("transformer", roles, build), *_encoders(WAN_FUN, ENGLISH_SPEECH))
-    return _wan_recipe("anytalker-1.3b", "anytalker", "identity_attention", pieces)
+    cfg = anytalker_1_3b().wan
+    parts = published_parts(presets.anytalker_1_3b(), cfg, WAN_FUN, ENGLISH_SPEECH)
+    return anytalker_recipe("anytalker-1.3b", parts)
 
 
 def _multitalk_14b() -> Recipe:
-    def build(load: Loader, shape: ChunkShape) -> Built:
-        family = MultiTalkFamily(dit=load(presets.multitalk_14b()))
-        return Built(family.companions(shape), family)
-
-    roles = frozenset({"dit", "prompt", "audio_kv"})
-    pieces = (Piece("transformer", roles, build), *_encoders(WAN_I2V, CHINESE_SPEECH))
-    return _wan_recipe("multitalk-14b", "multitalk", "l_rope", pieces)
+    cfg = multitalk_14b().wan
+    parts = published_parts(presets.multitalk_14b(), cfg, WAN_I2V, CHINESE_SPEECH)
+    return multitalk_recipe("multitalk-14b", parts)
 
 
 def _wan_t2v_1_3b() -> Recipe:
-    def build(load: Loader, shape: ChunkShape) -> Built:
-        family = WanFamily(dit=load(presets.wan_t2v_1_3b()))
-        return Built(family.companions(shape), family)
-
-    pieces = (Piece("transformer", frozenset({"dit", "prompt"}), build), *_text_and_vae(WAN_T2V))
-    return _wan_recipe("wan-t2v-1.3b", "wan", "none", pieces)
-
-
-def _wan_recipe(name: str, architecture: str, identity: str, pieces: tuple[Piece, ...]) -> Recipe:
-    return Recipe(
-        name=name,
-        architecture=architecture,
-        identity=identity,
-        pieces=pieces,
-        latent_stride=VAE_PIXEL_STRIDE,
-        patch=2,
-        head_dim=128,
-        streaming=Streaming(chunk_frames=1, window_frames=5, context_timestep=0.0),
-    )
-
-
-def _encoders(release: Release, speech: Release) -> tuple[Piece, ...]:
-    def picture(load: Loader, shape: ChunkShape) -> Built:
-        return Built((picture_network(load(presets.clip_vit_h14(release))),), None)
-
-    def voice(load: Loader, shape: ChunkShape) -> Built:
-        network = load(presets.wav2vec2_base(speech))
-        return Built((audio_network(network, shape.people, VOICE_WINDOW_FRAMES),), None)
-
-    return (
-        *_text_and_vae(release),
-        Piece("picture", frozenset({"image_encoder"}), picture),
-        Piece("voice", frozenset({"audio_encoder"}), voice),
-    )
-
-
-def _text_and_vae(release: Release) -> tuple[Piece, ...]:
-    def decoder(load: Loader, shape: ChunkShape) -> Built:
-        return Built(decoder_networks(load(presets.wan_vae(release)), shape), None)
-
-    def text(load: Loader, shape: ChunkShape) -> Built:
-        return Built((text_network(load(presets.umt5_xxl(release)), TEXT_TOKENS),), None)
-
-    return (
-        Piece("decoder", frozenset({"vae_decoder", "vae_decoder_start"}), decoder),
-        Piece("text", frozenset({"text_encoder"}), text),
-    )
+    parts = published_parts(presets.wan_t2v_1_3b(), wan_t2v_1_3b(), WAN_T2V, None)
+    return wan_recipe("wan-t2v-1.3b", parts)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from export.bundle import entry_of
 from export.drafts import Desk, dit_key, draft_piece
-from export.finishing import finish
+from export.finishing import finish, is_fresh
 from export.recipes import Piece, Recipe
 from export.records import Record, Records
 from export.request import ExportRequest
 from export.rollout import RollPlan
 from export.shapes import ChunkShape
+from export.wan_facts import find_tokenizer
 from models.checkpoints.network import build_empty
 
 NETWORKS = "networks"
@@ -30,6 +31,8 @@ def run_export(recipe: Recipe, request: ExportRequest, tell: Report) -> list[Rec
         ExportError: when a network cannot be made or verified; those before it stay recorded.
         CheckpointError: when weights are missing.
     """
+    if not request.roles:
+        find_tokenizer(recipe, request.weights.directory)  # now, not after hours of work
     records = Records(request.out, request.fingerprint)
     keys: dict[str, None] = {}
     for piece in recipe.pieces:
@@ -45,7 +48,8 @@ def _run_piece(
     """Make what is missing of one piece at one size; give the keys of all of it."""
     records = Records(request.out, request.fingerprint)
     keys = piece_keys(piece, shape, request)
-    pending = {key for key in keys if not records.find(key)}
+    found = {key: records.find(key) for key in keys}
+    pending = {key for key, made in found.items() if not made or not is_fresh(made)}
     for key in keys:
         if key not in pending:
             tell(f"{key}: there from an earlier run")

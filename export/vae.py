@@ -1,9 +1,10 @@
-"""The Wan VAE's decoder as networks with their streaming caches as named tensors.
+"""The Wan VAE, either direction, as networks with their streaming caches as named tensors.
 
 The first latent frame of a stream is one video frame and has no past, every later one is four; so
-there are two graphs, which share nothing but weights.
+there are two graphs for each direction, which share nothing but weights.
 
-Shape letters: B batch, F latent frames of a chunk, T video frames, h and w latent size.
+Shape letters: B batch, F latent frames of a chunk, T video frames, H, W picture size, h and w
+latent size.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from torch import Tensor, nn
 
 from export.network import STATE_OUTPUT, ExportNetwork
 from export.shapes import ChunkShape, TensorSpec
-from models.vae.cache import cache_from_names, decoder_cache_shapes, name_cache
+from models.vae.cache import (
+    cache_from_names,
+    decoder_cache_shapes,
+    encoder_cache_shapes,
+    name_cache,
+)
 from models.vae.wan_vae import WanVAE
 
 STATE = "cache."
@@ -77,6 +83,64 @@ def decoder_networks(vae: WanVAE, shape: ChunkShape) -> tuple[ExportNetwork, Exp
         module=DecoderStep(vae, names).eval(),
         inputs=(TensorSpec("latent", shape.latent(vae.cfg.z_dim)), *caches),
         outputs=("pixels", *after),
+        states=tuple(spec.name for spec in caches),
+    )
+    return start, step
+
+
+class EncoderStart(nn.Module):
+    """The first video frame of a stream: a picture to its latent frame, and the past."""
+
+    def __init__(self, vae: WanVAE) -> None:
+        """Share a VAE's weights."""
+        super().__init__()
+        self.vae = vae
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
+        """Encode [B, 3, H, W] in -1..1 as [B, C, 1, h, w]; then the caches by their names."""
+        latent, kept = self.vae.encode_chunk(picture[:, :, None], None)
+        return (latent, *kept.tensors())
+
+
+class EncoderStep(nn.Module):
+    """The video frames of one later latent frame, behind their past."""
+
+    def __init__(self, vae: WanVAE, names: list[str]) -> None:
+        """Share a VAE's weights; `names` are those of its caches in the order they come in."""
+        super().__init__()
+        self.vae = vae
+        self.names = names
+
+    def forward(self, video: Tensor, *past: Tensor) -> tuple[Tensor, ...]:
+        """Encode [B, 3, 4, H, W] in -1..1 as [B, C, 1, h, w]; then the caches by their names."""
+        named = dict(zip(self.names, past, strict=True))
+        cache = cache_from_names(self.vae.encoder, named)
+        latent, kept = self.vae.encode_chunk(video, cache)
+        after = name_cache(self.vae.encoder, kept)
+        return (latent, *(after[name] for name in self.names))
+
+
+def encoder_networks(vae: WanVAE, shape: ChunkShape) -> tuple[ExportNetwork, ExportNetwork]:
+    """Give the networks of the roles `vae_encoder_start` and `vae_encoder` at one size."""
+    size = (shape.height_px, shape.width_px)
+    shapes = encoder_cache_shapes(vae.cfg, shape.batch, *size)
+    names = list(shapes)
+    caches = [TensorSpec(f"{STATE}{name}", each) for name, each in shapes.items()]
+    after = tuple(f"{STATE_OUTPUT}{spec.name}" for spec in caches)
+    start = ExportNetwork(
+        role="vae_encoder_start",
+        label=shape.label,
+        module=EncoderStart(vae).eval(),
+        inputs=(TensorSpec("picture", (shape.batch, 3, *size)),),
+        outputs=("picture_latent", *after),
+    )
+    video = (shape.batch, 3, vae.cfg.temporal_stride, *size)
+    step = ExportNetwork(
+        role="vae_encoder",
+        label=shape.label,
+        module=EncoderStep(vae, names).eval(),
+        inputs=(TensorSpec("video", video), *caches),
+        outputs=("video_latent", *after),
         states=tuple(spec.name for spec in caches),
     )
     return start, step

@@ -5,13 +5,13 @@ Shape letters: B batch, P people, T video frames of a chunk, n tokens of a laten
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.architectures.denoiser import Denoiser
+from engines.architectures.parts import Parts
 from engines.architectures.room import Made
 from engines.architectures.wiring import StateLoop, Wiring
 from engines.errors import ArtifactError
@@ -73,11 +73,10 @@ class StudioRoom:
     def make(
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
     ) -> Made:
-        parts = _Parts(self._runtime)
+        parts = Parts(self._runtime)
         parts.measure("audio", lambda: self._hear(samples))
         parts.measure("denoise", lambda: self._dit.denoise(noise, steps))
-        parts.measure("cache", self._dit.remember)
-        parts.measure("decode", self._decoder.run)
+        parts.beside(("cache", self._dit.remember), ("decode", self._decoder.run))
         pixels = self._wiring["pixels"].read()
         return Made(pixels[0].copy(), parts.ms)
 
@@ -160,17 +159,3 @@ class _AudioKV:
         value = np.zeros(known.spec.shape, known.spec.dtype)
         value[..., rule.group] = 1
         known.write(value)
-
-
-class _Parts:
-    """Milliseconds of each part of a chunk."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self.ms: dict[str, float] = {}
-
-    def measure(self, name: str, work: Callable[[], None]) -> None:
-        start = time.perf_counter()
-        work()
-        self._runtime.synchronize()
-        self.ms[name] = (time.perf_counter() - start) * 1e3

@@ -84,6 +84,16 @@ class StateLoop:
             sides[self._states[name].output] = pair[1 - turn]
         return sides
 
+    def first(
+        self, wiring: Wiring, network: Network, other: Mapping[str, Buffer] | None = None
+    ) -> Call:
+        """Bind the network of a stream's first call: it takes no states, and makes the next ones'.
+
+        `other` is where tensors that are no states go, if not to the buffers of their names.
+        """
+        states = {self._states[name].output: pair[self._turn] for name, pair in self._pairs.items()}
+        return wiring.bind(network, states | dict(other or {}))
+
     def run(self) -> None:
         self._calls[self._turn].run()
         self._turn = 1 - self._turn

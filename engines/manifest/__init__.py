@@ -33,6 +33,7 @@ from engines.manifest.schema import (
     TensorEntry,
     Tokenizer,
     Transformer,
+    WanConditions,
 )
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "TensorEntry",
     "Tokenizer",
     "Transformer",
+    "WanConditions",
     "check_file",
     "describe_file",
     "read_manifest",

@@ -36,7 +36,10 @@ Role = Literal[
     "dit",
     "image_encoder",  # of Wan-size bundles: CLIP
     "vae_decoder",
-    "vae_decoder_start",  # of the Wan VAE: the first latent frame of a stream is one video frame
+    # Of the Wan VAE: the first latent frame of a stream is one video frame, and has no past.
+    "vae_decoder_start",
+    "vae_encoder",
+    "vae_encoder_start",
 ]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -225,17 +228,28 @@ class Tokenizer(Part):
     """How a prompt becomes token numbers; as many as the text encoder takes, padded with 0.
 
     bytes: each byte of UTF-8 plus one. words: lower-case words by their line in `file`, counted
-    from 2; 1 for a word that is not there.
+    from 2; 1 for a word that is not there. sentencepiece: pieces by the model in `file`, and its
+    end of sentence behind them.
     """
 
-    kind: Literal["bytes", "words"]
+    kind: Literal["bytes", "words", "sentencepiece"]
     file: FileEntry | None = None
 
     @model_validator(mode="after")
     def _has_its_file(self) -> Self:
-        if (self.kind == "words") != (self.file is not None):
-            raise ValueError("`words` needs a file, `bytes` has none")
+        if (self.kind != "bytes") != (self.file is not None):
+            raise ValueError("`words` or `sentencepiece` needs a file, `bytes` has none")
         return self
+
+
+class WanConditions(Part):
+    """What rooms of a Wan-size bundle are told besides noise: numbers that no tensor shows."""
+
+    # Latent frames of the picture and the gray behind it that are encoded, as in a training clip.
+    # Later frames of the stream are given the last of them.
+    clip_frames: Annotated[int, Field(ge=1, le=1024)]
+    # Video frames of voice behind a chunk that its features still depend on.
+    audio_past_frames: Count
 
 
 class Curves(Part):
@@ -291,6 +305,7 @@ class Manifest(Part):
     region: RegionRule
     tokenizer: Tokenizer
     curves: Curves | None  # None: the audio features alone drive the face
+    wan: WanConditions | None = None  # of multitalk and anytalker alone, which need it
     sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1)]
     scenes: tuple[SceneEntry, ...]
@@ -326,6 +341,8 @@ class Manifest(Part):
                 f"window_frames={self.window_frames} is no multiple of "
                 f"chunk_frames={self.chunk_frames}"
             )
+        if (self.architecture in {"multitalk", "anytalker"}) != (self.wan is not None):
+            raise ValueError("`wan` is for the architectures multitalk and anytalker, both need it")
         positions = self.rotation.most_positions
         if positions is not None and positions <= self.sink_frames + 2 * self.window_frames:
             raise ValueError(f"most_positions={positions} is too few for the window")

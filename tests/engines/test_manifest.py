@@ -108,6 +108,9 @@ def test_another_schema_version_says_what_to_do(
         (lambda d: d["rotation"].update(most_positions=7), "is too few for the window"),
         (lambda d: d["rotation"].update(time_channels=3), "are no pairs"),
         (lambda d: d["tokenizer"].update(kind="words"), "needs a file"),
+        (lambda d: d["tokenizer"].update(kind="sentencepiece"), "needs a file"),
+        (lambda d: d.update(architecture="multitalk"), "both need it"),
+        (lambda d: d.update(wan={"clip_frames": 21, "audio_past_frames": 100}), "both need it"),
         (lambda d: d["scenes"][0].update(name="../pair"), "scenes.0.name"),
     ],
 )
