@@ -1,0 +1,1 @@
+"""Media without a network and without asyncio: every clock is an argument."""

@@ -1,0 +1,1 @@
+"""Rooms: seats, viewers, pacing and turns on one engine. Knows no network and no HTTP."""
