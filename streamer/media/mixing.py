@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.media.resampling import Resampler
+from streamer.media.resampling import Upsampler
 from streamer.media.types import SAMPLE_RATE, WIRE_RATE, Samples
 
 KNEE = 0.7  # full scale is 1; below the knee nothing is changed
@@ -36,8 +36,8 @@ class Mix:
 
     def __init__(self, without: Collection[int] = ()) -> None:
         self.without = frozenset(without)
-        self._up = Resampler(SAMPLE_RATE, WIRE_RATE)
         ratio = WIRE_RATE // SAMPLE_RATE
+        self._up = Upsampler(SAMPLE_RATE, ratio)
         # The first block gives fewer, by the kernel's delay: silence stands in for it once.
         self._spare = np.zeros(round(self._up.delay * SAMPLE_RATE) * ratio, np.float32)
 

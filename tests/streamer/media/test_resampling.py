@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.media.resampling import Resampler
+from streamer.media.resampling import Resampler, Upsampler
 from streamer.media.types import Samples
 
 
@@ -77,3 +77,17 @@ def test_nonsense_is_refused() -> None:
         Resampler(0, 16000)
     with pytest.raises(ValueError, match="1 %"):
         Resampler(16000, 16000).set_speed(1.1)
+
+
+@given(blocks=st.lists(st.integers(0, 700), min_size=1, max_size=8))
+@settings(max_examples=25, deadline=None)
+def test_a_whole_multiple_of_the_rate_gives_the_same_with_less_work(blocks: list[int]) -> None:
+    signal = np.random.default_rng(0).normal(0, 0.2, sum(blocks)).astype(np.float32)
+    quick, general = Upsampler(16_000, 3), Resampler(16_000, 48_000)
+    assert quick.delay == general.delay
+    pieces = np.split(signal, np.cumsum(blocks)[:-1])
+    made = np.concatenate([quick.process(piece) for piece in pieces])
+    wanted = np.concatenate([general.process(piece) for piece in pieces])
+    count = min(len(made), len(wanted))
+    assert abs(len(made) - len(wanted)) <= 3
+    np.testing.assert_allclose(made[:count], wanted[:count], atol=1e-4)
