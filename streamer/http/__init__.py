@@ -1,0 +1,1 @@
+"""The server's HTTP surface: WHIP, WHEP, join, the seats' websocket, REST, limits and errors."""
