@@ -59,6 +59,8 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
     split: Annotated[
         str, typer.Option(help="train or test: no person or voice is in both.")
     ] = "train",
+    shortest: Annotated[float, typer.Option(min=1, help="Seconds of the shortest clip.")] = 4.0,
+    longest: Annotated[float, typer.Option(min=1, help="Seconds of the longest clip.")] = 8.0,
     fast: Annotated[
         bool, typer.Option("--fast", help="No smoothing of edges; twice as fast.")
     ] = False,
@@ -70,8 +72,8 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
             split=_split(split),
             people=_numbers(people, ","),
             size=_size(size),
-            shortest=4.0,
-            longest=8.0,
+            shortest=shortest,
+            longest=longest,
             clips_per_shard=16,
             samples=1 if fast else 2,
         )

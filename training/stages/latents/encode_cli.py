@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import torch
 import typer
 from rich.console import Console
 from rich.progress import track
 
-from models.errors import ModelError
+from models.errors import InputError, ModelError
 from training.stages.audio.shipped import read_encoder
+from training.stages.dit.smoke import encode_dolls
 from training.stages.latents.encoded import write_clip
 from training.stages.latents.encoding import encode_clip
 from training.stages.vae.shipped import read_vae
@@ -23,28 +24,48 @@ FACE_SIDE_PX = 64
 console = Console()
 
 
-def encode(
+def encode(  # a command's options are its arguments
     out: Annotated[Path, typer.Option(help="Folder of the encoded clips; what is there stays.")],
-    clips: Annotated[Path, typer.Option(help="Folder of shards.")],
-    vae: Annotated[Path, typer.Option(help="Weights of the autoencoder (.safetensors).")],
-    audio: Annotated[Path, typer.Option(help="Weights of the audio encoder (.safetensors).")],
-    people: Annotated[
-        int | None, typer.Option(min=1, help="Only clips of so many people; all without it.")
+    clips: Annotated[Path | None, typer.Option(help="Folder of shards.")] = None,
+    vae: Annotated[
+        Path | None, typer.Option(help="Weights of the autoencoder (.safetensors).")
     ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="Weights of the audio encoder (.safetensors).")
+    ] = None,
+    smoke: Annotated[bool, typer.Option(help="Encode dolls with untrained encoders.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
     """Encode rendered clips with the frozen autoencoder and audio encoder."""
     try:
-        autoencoder = read_vae(vae).to(torch.device(device))
-        encoder = read_encoder(audio).to(torch.device(device))
-        out.mkdir(parents=True, exist_ok=True)
-        for clip in track(Clips(clips).clips, "encoding", console=console):
-            path = out / f"{clip.key}.npz"
-            wanted = people in (None, len(clip.describe()["people"]))
-            if wanted and not path.exists():
-                sample = clip.read(0, clip.describe()["frames"])
-                write_clip(path, encode_clip(sample, autoencoder, encoder, STILLS, FACE_SIDE_PX))
+        if smoke:
+            encode_dolls(out / "dolls", out / "held-out-dolls")
+        else:
+            _encode(out, _named(clips, vae, audio), torch.device(device))
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(f"encoded clips are in {out}")
+
+
+class _Inputs(NamedTuple):
+    clips: Path
+    vae: Path
+    audio: Path
+
+
+def _named(clips: Path | None, vae: Path | None, audio: Path | None) -> _Inputs:
+    if clips is None or vae is None or audio is None:
+        raise InputError("name --clips, --vae and --audio, or encode dolls with --smoke")
+    return _Inputs(clips, vae, audio)
+
+
+def _encode(out: Path, inputs: _Inputs, device: torch.device) -> None:
+    autoencoder = read_vae(inputs.vae).to(device)
+    encoder = read_encoder(inputs.audio).to(device)
+    out.mkdir(parents=True, exist_ok=True)
+    for clip in track(Clips(inputs.clips).clips, "encoding", console=console):
+        path = out / f"{clip.key}.npz"
+        if not path.exists():
+            sample = clip.read(0, clip.describe()["frames"])
+            write_clip(path, encode_clip(sample, autoencoder, encoder, STILLS, FACE_SIDE_PX))
