@@ -19,20 +19,12 @@ TORCH := 2.13.0
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.server ## Install the server and say what can be tried today
+demo: $(VENV)/.server ## Install the server and serve a room to http://127.0.0.1:8080
 	@echo
 	@$(BIN)/parley --version
-	@echo "The server is installed in $(VENV), without torch. The streamer has not landed yet:"
-	@echo "there is no page to open and no avatar to talk to. What works today are the networks of"
-	@echo "MultiTalk and AnyTalker, and synthetic people with their judges. They need torch, which"
-	@echo "'make test' installs. Then try:"
-	@echo
-	@echo "  $(BIN)/parley --help                             every command there is"
-	@echo "  $(BIN)/parley checkpoints verify --help          is a folder of published weights complete?"
-	@echo "  $(BIN)/python -m tests.conformance CASE.json     our networks against golden tensors"
-	@echo "  make bench                                       speech features, timed on this machine"
-	@echo "  make assets                                      what synthetic people are made of; then:"
-	@echo "  $(BIN)/parley train studio preview --out DIR     people who talk, to look at"
+	@echo "The small model is still in training, so a test picture stands in for it: a panel for each"
+	@echo "person, whose bar opens with that person's voice. All else is real. Ctrl-C stops it."
+	$(BIN)/parley serve --demo --generator null
 
 test: check ## Run every check and every test
 	$(BIN)/python -m pytest

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.checkpoints.errors import MissingFilesError
 from models.checkpoints.loading import Placement, load_network
 from models.checkpoints.network import Network, build_empty, find_files
+from models.errors import CheckpointError
 
 M = TypeVar("M", bound=nn.Module)
 UNTRAINED_NOISE = 0.005
@@ -78,8 +80,14 @@ def _load_whole(network: Network[M], directory: Path) -> M:
         absent = [name for each in files for name in each.absent]
         raise MissingFilesError(network.name, absent, [])
     module = network.build()
-    module.load_state_dict(load_file(paths[0]), strict=True)
-    return module
+    try:
+        module.load_state_dict(load_file(paths[0]), strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{paths[0]} does not fit {network.name}: {error}; it was trained with other sizes "
+            "than the preset's, or is damaged"
+        ) from error
+    return module.requires_grad_(False)
 
 
 def randomize(module: M, seed: int) -> M:

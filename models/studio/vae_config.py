@@ -54,7 +54,7 @@ def studio_vae() -> StudioVAEConfig:
     """Give the autoencoder of the shipped model: 12.4 kFLOP an output pixel to decode."""
     return StudioVAEConfig(
         latent_channels=16,
-        encoder=Widths(quarter=64, eighth=128, sixteenth=256),
+        encoder=Widths(quarter=48, eighth=96, sixteenth=256),
         decoder=Widths(quarter=40, eighth=64, sixteenth=256),
         deep_blocks=1,
         frame_blocks=1,
