@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,41 @@ def _fastest(work: Callable[[], object]) -> float:
 
 def peak_memory_mib() -> float:
     """Give the most memory this process ever held; 0 where the system does not say."""
+    return _status_mib("VmHWM:")
+
+
+def memory_mib() -> float:
+    """Give the memory this process holds now; 0 where the system does not say."""
+    return _status_mib("VmRSS:")
+
+
+def _status_mib(key: str) -> float:
     status = Path("/proc/self/status")
     if not status.is_file():
         return 0.0
     for line in status.read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(key):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def program_commit() -> str:
+    """Give the commit of the code that runs, from its repository; else its version."""
+    root = Path(__file__).parents[1] / ".git"
+    head = root / "HEAD"
+    if not head.is_file():
+        return version("parley-avatar")
+    text = head.read_text().strip()
+    name = text.removeprefix("ref: ")
+    if name == text:
+        return text
+    place = root / name
+    if place.is_file():
+        return place.read_text().strip()
+    packed = root / "packed-refs"
+    lines = packed.read_text().splitlines() if packed.is_file() else []
+    found = [line.split()[0] for line in lines if line.endswith(f" {name}")]
+    return found[0] if found else "unknown"
 
 
 def processor() -> str:

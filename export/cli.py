@@ -12,6 +12,7 @@ from rich.table import Table
 
 from export.errors import ExportError
 from export.estimate import estimate, require_space
+from export.finishing import require_tools
 from export.publishing import publish
 from export.recipes import recipe, recipes
 from export.request import ExportRequest, Target, parse_size
@@ -55,7 +56,7 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
         list[str] | None, typer.Option(help="Only networks of these roles; no manifest then.")
     ] = None,
     gpu: Annotated[
-        list[str] | None, typer.Option(help="For --target tensorrt: SM89, SM120, ...")
+        list[str] | None, typer.Option(help="For --target tensorrt: SM89, SM120, ... or any.")
     ] = None,
     steps: Annotated[str, typer.Option(help="Timesteps, falling.")] = "1000,500",
     parity_chunks: Annotated[
@@ -95,6 +96,7 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
 
 def _export(request: ExportRequest, *, is_estimate: bool) -> None:
     chosen = recipe(request.preset)
+    require_tools(request)
     need = estimate(chosen, request)
     typer.echo(f"Needs: {need}.")
     if is_estimate:

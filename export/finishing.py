@@ -5,6 +5,7 @@ Roles that run once a prompt, scene or chunk keep float32: they cost nothing and
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +13,28 @@ from typing import NamedTuple
 
 from export.dit import Form
 from export.drafts import SLICE, SLICE_BF16, Draft, Graph
-from export.errors import ExportError
+from export.errors import CompileError, ExportError
 from export.fp8 import quantize_fp8
 from export.onnx_file import data_file, remove
-from export.openvino_file import write_openvino
+from export.openvino_file import load_openvino, write_openvino
 from export.parity import ParityReport, compare_outputs, compare_rolls, require, worst_of
 from export.program_file import ProgramRunner
 from export.quantization import quantize_convolutions, quantize_matmuls
+from export.records import Record
 from export.request import ExportRequest, Target
 from export.rollout import roll
 from export.runners import OpenVinoRunner, OrtRunner, Runner
 from export.shapes import Flavor
 from export.tensorrt.build import Compiler, write_prepared
-from export.tensorrt.target import Api, EngineIdentity
+from export.tensorrt.target import (
+    Api,
+    EngineIdentity,
+    gpu_named,
+    parse_name,
+    require_fresh,
+)
+
+logger = logging.getLogger(__name__)
 
 DECODERS = frozenset({"vae_decoder", "vae_decoder_start"})
 
@@ -38,6 +48,42 @@ class Finished(NamedTuple):
     flavor: Flavor | None  # of the transformer
     report: ParityReport
     identity: EngineIdentity | None  # of an engine
+    flops: int | None  # of a call, where it is known
+
+
+def require_tools(request: ExportRequest) -> None:
+    """Refuse, before anything heavy, a target whose compiler is not there or not for the GPUs.
+
+    Raises:
+        CompileError: when it is not installed, or does not know a GPU.
+        RequestError: when a GPU's name is none.
+    """
+    match request.target:
+        case Target.OPENVINO:
+            load_openvino()
+        case Target.TENSORRT:
+            compiler = Compiler(Api.RTX)
+            for gpu in request.gpus:
+                compiler.capability(gpu_named(gpu))
+        case Target.ONNX | Target.TORCH:
+            return
+
+
+def is_fresh(records: Sequence[Record]) -> bool:
+    """Say whether what an earlier run made may stay: an engine of another TensorRT may not."""
+    engines = [each.entry for each in records if each.entry.format == Target.TENSORRT.value]
+    if not engines:
+        return True
+    version = Compiler(Api.RTX).version
+    for entry in engines:
+        name = Path(entry.files[0].path).name
+        _, built = parse_name(name)
+        try:
+            require_fresh(name, built._replace(api=Api.RTX, version=version))
+        except CompileError as error:
+            logger.info("%s", error)
+            return False
+    return True
 
 
 def finish(draft: Draft, request: ExportRequest, folder: Path) -> list[Finished]:
@@ -47,8 +93,7 @@ def finish(draft: Draft, request: ExportRequest, folder: Path) -> list[Finished]
         ParityError: when the result differs too much from torch float32; its files are deleted.
         CompileError: when the target's compiler refuses the graph.
     """
-    is_dit = draft.rolled is not None
-    if request.target is Target.TENSORRT and is_dit:
+    if request.target is Target.TENSORRT:
         return _engines(draft, request, folder)
     if request.target is Target.OPENVINO:
         made = _openvino(draft, request)
@@ -73,7 +118,8 @@ def _onnx(draft: Draft, request: ExportRequest) -> Finished:
     else:
         precision = "fp32"  # networks beside an engine keep it
     report = _compare(draft, OrtRunner(draft.graph.network, path), precision)
-    return Finished(draft.graph, _onnx_files(path), precision, _flavor(draft), report, None)
+    files = _onnx_files(path)
+    return Finished(draft.graph, files, precision, _flavor(draft), report, None, draft.flops)
 
 
 def _openvino(draft: Draft, request: ExportRequest) -> Finished:
@@ -83,30 +129,34 @@ def _openvino(draft: Draft, request: ExportRequest) -> Finished:
     hint = "bf16" if precision == "bf16" else "f32"
     report = _compare(draft, OpenVinoRunner(draft.graph.network, files[0], hint), precision)
     # Processors without bf16 compute in float32 all the same; torch says what bf16 costs elsewhere.
-    return Finished(
-        draft.graph, files, precision, _flavor(draft), _with_bfloat16(draft, report), None
-    )
+    report = _with_bfloat16(draft, report)
+    return Finished(draft.graph, files, precision, _flavor(draft), report, None, draft.flops)
 
 
 def _program(draft: Draft, request: ExportRequest) -> Finished:
     precision = request.precision if draft.rolled is not None else "fp32"
     form = SLICE if precision == "fp32" else SLICE_BF16
     report = _compare(draft, ProgramRunner(draft.graph.network, draft.graph.path), precision, form)
-    return Finished(draft.graph, (draft.graph.path,), precision, _flavor(draft), report, None)
+    files = (draft.graph.path,)
+    return Finished(draft.graph, files, precision, _flavor(draft), report, None, draft.flops)
 
 
 def _engines(draft: Draft, request: ExportRequest, folder: Path) -> list[Finished]:
     """Build one engine a GPU; without one here, its graph's numbers stand for its own.
 
-    bf16 is measured by torch in bf16; fp8 by ONNX Runtime on the same nodes around float32.
+    fp32 is measured by ONNX Runtime on the same graph, bf16 by torch in bf16, fp8 by ONNX Runtime
+    on the same nodes around float32.
     """
-    if draft.compiled is None or draft.rolled is None:
+    if draft.compiled is None:
         raise ExportError(f"{draft.graph.network.key}: drafted without a graph for TensorRT")
-    precision, graph = request.precision, draft.compiled.path
-    if precision == "fp8":
+    plain, graph, network = draft.graph, draft.compiled.path, draft.graph.network
+    precision = "fp32" if draft.rolled is None else request.precision
+    if draft.rolled is None:
+        report = _compare(draft, OrtRunner(network, plain.path), precision)
+    elif precision == "fp8":
         trial = graph.with_name("trial.onnx")
-        quantize_fp8(draft.graph.path, trial, draft.rolled.largest)
-        report = _compare(draft, OrtRunner(draft.graph.network, trial), precision)
+        quantize_fp8(plain.path, trial, draft.rolled.largest)
+        report = _compare(draft, OrtRunner(network, trial), precision)
         remove(trial)
         coded = graph.with_name("coded.onnx")
         quantize_fp8(graph, coded, draft.rolled.largest)
@@ -114,18 +164,20 @@ def _engines(draft: Draft, request: ExportRequest, folder: Path) -> list[Finishe
         graph = coded
     else:
         report = compare_rolls(
-            draft.graph.network.key, precision, draft.rolled.in_bfloat16, draft.rolled.chunks
+            network.key, precision, draft.rolled.in_bfloat16, draft.rolled.chunks
         )
     require(report)
-    remove(draft.graph.path)
+    remove(plain.path)
     prepared = write_prepared(graph, graph.with_name("prepared.onnx"))
     compiler, made = Compiler(Api.RTX), []
+    flavor = None if draft.rolled is None else Flavor.INPLACE
     for gpu in request.gpus:
-        engine = compiler.build(prepared, precision, gpu)
-        path = folder / engine.identity.file_name(draft.graph.network.file_stem)
+        engine = compiler.build(prepared, precision, gpu_named(gpu))
+        path = folder / engine.identity.file_name(network.file_stem)
         path.write_bytes(engine.plan)
+        identity = engine.identity
         made.append(
-            Finished(draft.compiled, (path,), precision, Flavor.INPLACE, report, engine.identity)
+            Finished(draft.compiled, (path,), precision, flavor, report, identity, draft.flops)
         )
     shutil.rmtree(graph.parent)
     return made

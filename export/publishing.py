@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from engines.manifest import Curves, LatentGrid, RegionRule, Rotation
+from engines.manifest import Curves, LatentGrid, RegionRule, Rotation, Transformer
 from export.bundle import BundleFacts, write_bundle
 from export.errors import ExportError
 from export.recipes import Recipe
 from export.records import Record, Records
 from export.request import ExportRequest
 from export.running import source_commit
+from export.wan_facts import wan_facts
+from models.checkpoints.network import build_empty
 from models.studio.audio_config import studio_audio
 from models.wan.config import VAE_FRAME_STRIDE
 from models.wan.rope import THETA, axis_widths
@@ -21,7 +24,6 @@ from models.wan.rope import THETA, axis_widths
 WORDS_FILE = "words.txt"  # one word a line; training writes it beside the weights
 # From a face to its person, in widths and heights of the face's box: hair, shoulders, chest.
 STUDIO_REGION = RegionRule(sideways=0.75, above=0.5, below=1.5)
-WAN_REGION = RegionRule(sideways=0.1, above=0.05, below=0.05)
 
 
 def publish(recipe: Recipe, request: ExportRequest, records: Sequence[Record]) -> str:
@@ -35,7 +37,8 @@ def publish(recipe: Recipe, request: ExportRequest, records: Sequence[Record]) -
     if request.roles:
         return f"{len(records)} networks in {request.out}; with --role there is no manifest"
     try:
-        manifest = write_bundle(facts(recipe, request), request, records, source_commit())
+        found = replace(facts(recipe, request), transformer=_transformer(recipe, request))
+        manifest = write_bundle(found, request, records, source_commit())
     except ValidationError as error:
         raise ExportError(f"{request.out}: the manifest contradicts itself ({error})") from error
     Records(request.out, request.fingerprint).forget()
@@ -45,13 +48,14 @@ def publish(recipe: Recipe, request: ExportRequest, records: Sequence[Record]) -
 
 def facts(recipe: Recipe, request: ExportRequest) -> BundleFacts:
     """Give what a preset's manifest says besides its networks."""
-    is_studio = recipe.architecture == "studio"
+    if recipe.architecture != "studio":
+        return wan_facts(recipe, request, _card(recipe, request))
     time, height, width = axis_widths(recipe.head_dim)
-    words = _words_file(request.weights.directory) if is_studio else None
+    words = _words_file(request.weights.directory)
     return BundleFacts(
         architecture=recipe.architecture,
         identity=recipe.identity,
-        look_ahead_samples=studio_audio().look_ahead_samples if is_studio else 0,
+        look_ahead_samples=studio_audio().look_ahead_samples,
         chunk_frames=recipe.streaming.chunk_frames,
         window_frames=recipe.streaming.window_frames,
         latent=LatentGrid(
@@ -65,16 +69,28 @@ def facts(recipe: Recipe, request: ExportRequest) -> BundleFacts:
             time_channels=time,
             height_channels=height,
             width_channels=width,
-            is_sink_timeless=is_studio,
+            is_sink_timeless=True,
         ),
         context_timestep=recipe.streaming.context_timestep,
-        region=STUDIO_REGION if is_studio else WAN_REGION,
+        region=STUDIO_REGION,
         tokenizer="bytes" if words is None else "words",
         tokenizer_file=words,
-        curves=Curves(first_channel=0, group=0) if is_studio else None,
+        curves=Curves(first_channel=0, group=0),
         license="Apache-2.0",
         model_card=_card(recipe, request),
     )
+
+
+def _transformer(recipe: Recipe, request: ExportRequest) -> Transformer | None:
+    """Give the widths of the preset's transformer, read off without its weights."""
+    shape = recipe.shape(request.sizes[0])
+    families = (
+        piece.build(build_empty, shape).family for piece in recipe.pieces if "dit" in piece.roles
+    )
+    cfg = next((family.dit.cfg for family in families if family is not None), None)
+    if cfg is None:
+        return None
+    return Transformer(layers=cfg.layers, width=cfg.dim, feed_forward=cfg.ffn_dim)
 
 
 def _words_file(directory: Path | None) -> Path | None:

@@ -27,7 +27,7 @@ PRECISIONS: Mapping[Target, tuple[str, ...]] = {
     Target.ONNX: ("fp32", "int8"),
     Target.OPENVINO: ("fp32", "bf16"),
     Target.TENSORRT: ("bf16", "fp8"),
-    Target.TORCH: ("fp32", "bf16"),
+    Target.TORCH: ("fp32", "bf16", "fp8"),
 }
 SIZE = re.compile(r"(\d+)x(\d+)x(\d+)")
 
@@ -84,7 +84,9 @@ class ExportRequest:
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise RequestError(f"give one or more sizes, each once; got {self.sizes}")
         if self.target is Target.TENSORRT and not self.gpus:
-            raise RequestError("the target tensorrt needs a GPU to build for, such as SM89")
+            raise RequestError(
+                "the target tensorrt needs a GPU to build for: --gpu SM89, SM90, SM120, ... or any"
+            )
 
     def wants(self, role: str) -> bool:
         """Say whether networks of a role are to be made."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from export.errors import CompileError, ExportError
 from export.network import ExportNetwork, check_inputs
+from export.openvino_file import load_openvino
 
 Runner = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 """Named inputs to named outputs; see `ExportNetwork` for the names."""
@@ -68,8 +69,6 @@ class OpenVinoRunner:
         Raises:
             CompileError: when OpenVINO refuses it.
         """
-        import openvino  # an extra of its own
-
         settings = {
             "INFERENCE_PRECISION_HINT": precision,
             "INFERENCE_NUM_THREADS": threads,
@@ -79,7 +78,7 @@ class OpenVinoRunner:
             "KV_CACHE_PRECISION": "f32",
         }
         try:
-            self._compiled = openvino.Core().compile_model(path, "CPU", settings)
+            self._compiled = load_openvino().Core().compile_model(path, "CPU", settings)
         except RuntimeError as error:
             raise CompileError(f"{network.key}: OpenVINO refuses {path.name} ({error})") from error
         self._network = network
@@ -87,7 +86,8 @@ class OpenVinoRunner:
     def __call__(self, named: Mapping[str, Tensor]) -> dict[str, Tensor]:
         network = self._network
         given = check_inputs(network.key, network.inputs, named)
-        present = {each.get_any_name() for each in self._compiled.inputs}
+        # A tensor may go by several names; any one alone may be the compiler's own.
+        present = {name for each in self._compiled.inputs for name in each.names}
         feeds = {
             spec.name: tensor.numpy()
             for spec, tensor in zip(network.inputs, given, strict=True)

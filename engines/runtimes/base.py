@@ -8,6 +8,7 @@ from; they belong in a lane of their own, never on an event loop.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,13 @@ class Runtime(Protocol):
         """Give a faster way to repeat `work`, which only runs calls and blends buffers."""
         ...
 
+    def beside(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:
+        """Do two pieces of work that need nothing of each other, at once where the device can.
+
+        Gives the milliseconds of each; both are done then.
+        """
+        ...
+
     def synchronize(self) -> None:
         """Wait until everything that was started is done, so that a clock tells the truth."""
         ...
@@ -133,6 +141,18 @@ class CpuOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= 256:
             raise InputError(f"threads={self.threads}; give a number from 1 to 256")
+
+
+def one_after_another(
+    runtime: Runtime, first: Callable[[], None], second: Callable[[], None]
+) -> tuple[float, float]:
+    """Do what `Runtime.beside` promises on a device that gains nothing from doing it at once."""
+    times = [time.perf_counter()]
+    for work in (first, second):
+        work()
+        runtime.synchronize()
+        times.append(time.perf_counter())
+    return (times[1] - times[0]) * 1e3, (times[2] - times[1]) * 1e3
 
 
 def tensors(entries: tuple[TensorEntry, ...]) -> Tensors:

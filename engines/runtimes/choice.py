@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from engines.errors import ArtifactError, DeviceError
 from engines.manifest import Format, Manifest
@@ -14,25 +14,29 @@ from engines.runtimes.base import CpuOptions, Runtime
 from engines.runtimes.openvino_runtime import OpenVinoRuntime
 from engines.runtimes.ort import OrtOptions, OrtRuntime
 from engines.runtimes.tensorrt_runtime import LIBRARIES, TensorRtRuntime
-from engines.runtimes.torch_runtime import TorchRuntime
+from engines.runtimes.torch_runtime import TorchMode, TorchRuntime
 
 RuntimeName = Literal[
-    "onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino", "torch", "tensorrt"
-]
-RUNTIMES: tuple[RuntimeName, ...] = (
     "onnxruntime",
     "onnxruntime-cuda",
     "onnxruntime-tensorrt",
     "openvino",
     "torch",
+    "torch-eager",
+    "torch-graphs",
+    "torch-compile",
     "tensorrt",
-)
+]
+RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 FORMATS: dict[RuntimeName, tuple[Format, ...]] = {
     "onnxruntime": OrtRuntime.formats,
     "onnxruntime-cuda": OrtRuntime.formats,
     "onnxruntime-tensorrt": OrtRuntime.formats,
     "openvino": OpenVinoRuntime.formats,
     "torch": TorchRuntime.formats,
+    "torch-eager": TorchRuntime.formats,
+    "torch-graphs": TorchRuntime.formats,
+    "torch-compile": TorchRuntime.formats,
     "tensorrt": TensorRtRuntime.formats,
 }
 EXTRAS: dict[str, str] = {
@@ -124,8 +128,8 @@ def start(name: RuntimeName, threads: int) -> Runtime:
                 return OrtRuntime(OrtOptions(cpu=cpu, provider="tensorrt"))
             case "openvino":
                 return OpenVinoRuntime(cpu)
-            case "torch":
-                return TorchRuntime(cpu)
+            case "torch" | "torch-eager" | "torch-graphs" | "torch-compile":
+                return TorchRuntime(cpu, TorchMode(name))
             case "tensorrt":
                 return TensorRtRuntime()
     except ModuleNotFoundError as error:

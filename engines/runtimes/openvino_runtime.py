@@ -13,6 +13,7 @@ from engines.runtimes.base import (
     CpuOptions,
     check_binding,
     check_signature,
+    one_after_another,
     tensors,
 )
 from engines.runtimes.host_memory import HostBuffer
@@ -63,6 +64,9 @@ class OpenVinoRuntime:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work
+
+    def beside(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:
+        return one_after_another(self, first, second)
 
     def synchronize(self) -> None:
         return None

@@ -21,6 +21,7 @@ from engines.runtimes.base import (
     check_binding,
     check_signature,
     check_value,
+    one_after_another,
     tensors,
 )
 from engines.runtimes.host_memory import HostBuffer
@@ -113,6 +114,9 @@ class OrtRuntime:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work  # the provider's own CUDA graph hides nothing that a caller must repeat
+
+    def beside(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:
+        return one_after_another(self, first, second)
 
     def synchronize(self) -> None:
         return None  # every run ends synchronized

@@ -24,6 +24,7 @@ from engines.runtimes.base import (
     check_binding,
     check_signature,
     check_value,
+    one_after_another,
     tensors,
 )
 from engines.runtimes.cuda_device import CudaDevice, Rows
@@ -111,6 +112,9 @@ class TensorRtRuntime:
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return work
+
+    def beside(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:
+        return one_after_another(self, first, second)
 
     def synchronize(self) -> None:
         self._device.synchronize()

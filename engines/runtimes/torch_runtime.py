@@ -1,12 +1,14 @@
 """Torch programs (.pt2) on a CUDA GPU, with CUDA graphs; on the CPU for parity only.
 
-The one file of the server's packages that knows torch. Networks come from torch.export, so that no
-model definition is imported.
+Networks come from torch.export, so that no model definition is imported. What needs a GPU is in
+torch_cuda.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,19 @@ from engines.runtimes.base import (
     CpuOptions,
     check_binding,
     check_value,
+    one_after_another,
     tensors,
 )
+from engines.runtimes.torch_cuda import Recording, at_once, attention_kernels
 
-WARM_UP_RUNS = 3  # before a capture: libraries allocate workspaces in their first runs
+
+class TorchMode(StrEnum):
+    """How programs are run."""
+
+    BEST = "torch"  # on a GPU compiled and in CUDA graphs, on a CPU as they are
+    EAGER = "torch-eager"  # operator by operator
+    GRAPHS = "torch-graphs"  # the same kernels in CUDA graphs
+    COMPILED = "torch-compile"  # by torch.compile, without CUDA graphs
 
 
 class TorchRuntime:
@@ -33,25 +44,49 @@ class TorchRuntime:
     A program takes its tensors and returns them in the manifest's order: their names have dots and
     are no Python names. Outputs are copied into bound buffers, a device copy each, which a captured
     graph does at memory speed.
+
+    Args:
+        options: threads, which count on the CPU alone.
+        mode: how programs are run.
+        backend: of torch.compile; another than its default stands in for it in tests.
+
+    Raises:
+        DeviceError: when CUDA graphs are asked for and there is no GPU.
+        ModuleNotFoundError: when torch is not installed.
     """
 
     formats: tuple[Format, ...] = ("torch",)
     flavors: tuple[Flavor, ...] = ("inplace", "slice")
-    name = "torch"
 
-    def __init__(self, options: CpuOptions, *, is_compiled: bool = True) -> None:
+    def __init__(
+        self, options: CpuOptions, mode: TorchMode = TorchMode.BEST, backend: str = "inductor"
+    ) -> None:
         import torch
 
-        self._torch = torch
+        self._torch: Any = torch  # its types are incomplete
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._is_compiled = is_compiled and self._device.type == "cuda"
+        self.name = mode.value
+        if mode is TorchMode.GRAPHS and not self.is_on_gpu:
+            raise DeviceError(
+                "CUDA graphs need a GPU, and torch finds none; choose --runtime torch-eager or "
+                "torch-compile"
+            )
+        is_best = mode is TorchMode.BEST and self.is_on_gpu
+        self._is_compiled = is_best or mode is TorchMode.COMPILED
+        self._has_graphs = is_best or mode is TorchMode.GRAPHS
         self._threads = options.threads
-        if self._device.type == "cpu":
+        self._backend = backend
+        self._beside: Any = None  # the stream of what runs beside the main one
+        if not self.is_on_gpu:
             torch.set_num_threads(options.threads)
+
+    @property
+    def is_on_gpu(self) -> bool:
+        return bool(self._device.type == "cuda")
 
     def describe(self) -> str:
         where = f"{self._threads} threads"
-        if self._device.type == "cuda":
+        if self.is_on_gpu:
             where = self._torch.cuda.get_device_name(self._device)
         return f"{self.name} {self._torch.__version__}, {where}"
 
@@ -71,17 +106,27 @@ class TorchRuntime:
                 "with the torch that is installed here"
             ) from error
         if self._is_compiled:
-            module = self._torch.compile(module, fullgraph=True)
-        return TorchNetwork(self._torch, module, entry)
+            module = self._torch.compile(
+                module, fullgraph=True, dynamic=False, backend=self._backend
+            )
+        return TorchNetwork(self._torch, module, entry, self._kernels)
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        return attention_kernels(self._torch, is_on_gpu=self.is_on_gpu)
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Capture `work` in a CUDA graph at its first call; on the CPU there is nothing to gain."""
-        if self._device.type == "cpu":
-            return work
-        return _Recording(self._torch, work)
+        """Capture `work` in a CUDA graph in its first calls; on the CPU nothing would be gained."""
+        return Recording(self._torch, work) if self._has_graphs else work
+
+    def beside(self, first: Callable[[], None], second: Callable[[], None]) -> tuple[float, float]:
+        if not self.is_on_gpu:
+            return one_after_another(self, first, second)
+        if self._beside is None:
+            self._beside = self._torch.cuda.Stream()
+        return at_once(self._torch, self._beside, first, second)
 
     def synchronize(self) -> None:
-        if self._device.type == "cuda":
+        if self.is_on_gpu:
             self._torch.cuda.synchronize()
 
     def close(self) -> None:
@@ -99,7 +144,7 @@ class TorchBuffer:
 
     def write(self, value: Array) -> None:
         check_value(self.spec, value)
-        self.value.copy_(self._torch.from_numpy(np.ascontiguousarray(value)))
+        self.value.copy_(self._torch.from_numpy(np.require(value, requirements=["C", "W"])))
 
     def read(self) -> Array:
         value: Array = self.value.cpu().numpy()
@@ -131,10 +176,17 @@ def _of(buffer: Buffer) -> TorchBuffer:
 class TorchNetwork:
     """One exported program."""
 
-    def __init__(self, torch: Any, module: Any, entry: NetworkEntry) -> None:
+    def __init__(
+        self,
+        torch: Any,
+        module: Any,
+        entry: NetworkEntry,
+        kernels: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.entry = entry
         self._torch = torch
         self._module = module
+        self._kernels = kernels
         self._inputs, self._outputs = tensors(entry.inputs), tensors(entry.outputs)
 
     def bind(self, inputs: Mapping[str, Buffer], outputs: Mapping[str, Buffer]) -> TorchCall:
@@ -146,7 +198,8 @@ class TorchNetwork:
 
     def call(self, arguments: Mapping[str, Any]) -> tuple[Any, ...]:
         """Run the program on values in the manifest's order."""
-        values = self._module(*arguments.values())
+        with self._kernels():
+            values = self._module(*arguments.values())
         return tuple(values) if isinstance(values, tuple | list) else (values,)
 
     def close(self) -> None:
@@ -171,36 +224,6 @@ class TorchCall:
                 for result, value in zip(self._results, values, strict=True):
                     if value.data_ptr() != result.data_ptr():  # an inplace cache is itself
                         result.copy_(value)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, AssertionError) as error:  # a guard asserts
             line = " ".join(str(error).split())[:300]
             raise DeviceError(f"torch failed in {self._network.entry.key}: {line}") from error
-
-
-class _Recording:
-    """Work captured once and replayed: one launch for all the kernels of all the steps.
-
-    The work changes its own input, so nothing may run for warming up alone: the first calls are
-    done eagerly, on the stream that will capture, and count; a capture does nothing by itself.
-    """
-
-    def __init__(self, torch: Any, work: Callable[[], None]) -> None:
-        self._torch = torch
-        self._work = work
-        self._calls = 0
-        self._stream = torch.cuda.Stream()
-        self._graph: Any = None
-
-    def __call__(self) -> None:
-        if self._graph is None and self._calls >= WARM_UP_RUNS:
-            graph = self._torch.cuda.CUDAGraph()
-            with self._torch.cuda.graph(graph, stream=self._stream):
-                self._work()
-            self._graph = graph
-        if self._graph is not None:
-            self._graph.replay()
-            return
-        self._calls += 1
-        self._stream.wait_stream(self._torch.cuda.current_stream())
-        with self._torch.cuda.stream(self._stream):
-            self._work()
-        self._torch.cuda.current_stream().wait_stream(self._stream)

@@ -58,7 +58,7 @@ def load_api(api: Api) -> Any:
     except ImportError as error:
         extra = "tensorrt" if api is Api.FULL else "tensorrt-rtx"
         raise CompileError(
-            f"{api.value} cannot be imported ({error}); install the extra [{extra}]"
+            f"{api.value} cannot be imported ({error}); pip install 'parley-avatar[{extra}]'"
         ) from error
 
 
@@ -87,6 +87,22 @@ class Compiler:
     def version(self) -> str:
         """The library's version."""
         return str(self._trt.__version__)
+
+    def capability(self, gpu: str | None) -> Any:
+        """Give the library's constant for a GPU that need not be here; None to leave it open.
+
+        Raises:
+            CompileError: when the library does not know the GPU.
+        """
+        if gpu is None or self.api is Api.FULL:
+            return None
+        known = self._trt.ComputeCapability
+        if not hasattr(known, gpu):
+            names = ", ".join(sorted(name for name in dir(known) if name.startswith("SM")))
+            raise CompileError(
+                f"{self.api.value} {self.version} does not know the GPU {gpu}; it knows {names}"
+            )
+        return getattr(known, gpu)
 
     def build(
         self,
@@ -136,13 +152,10 @@ class Compiler:
 
     def _aim(self, config: Any, gpu: str | None) -> None:
         """Aim at a GPU that need not be here; TensorRT itself builds for the one that is."""
-        if gpu is None or self.api is Api.FULL:
-            return
-        capability = getattr(self._trt.ComputeCapability, gpu, None)
-        if capability is None:
-            raise CompileError(f"{self.api.value} {self.version} does not know the GPU {gpu}")
-        config.num_compute_capabilities = 1
-        config.set_compute_capability(capability, 0)
+        capability = self.capability(gpu)
+        if capability is not None:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(capability, 0)
 
     def _add_profiles(
         self, builder: Any, config: Any, network: Any, profiles: Sequence[Profile]

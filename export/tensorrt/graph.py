@@ -4,7 +4,9 @@ Measured with TensorRT-RTX 1.7.1 and its parser:
 - two attentions that share their queries crash the builder once it has merged the two scalings, so
   every further one takes queries times a power of four and a scale divided by it, which is exact;
 - keys and values of one attention must have the same width, so narrow values are padded with zeros
-  and the result is cut.
+  and the result is cut;
+- bytes may leave a network, but no layer takes them: what is laid out after it was made bytes is
+  laid out before instead.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections import Counter
 
 import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from export.errors import ExportError
 
@@ -21,7 +23,7 @@ QUERY_FACTOR = 4.0  # its square root is exact, too: the parser splits a scale b
 
 
 def prepare(model: onnx.ModelProto) -> None:
-    """Rewrite a graph's attentions for TensorRT's parser; results stay the same."""
+    """Rewrite a graph for TensorRT's parser; results stay the same."""
     graph = model.graph
     shapes = value_shapes(graph)
     types = value_types(graph)
@@ -35,7 +37,25 @@ def prepare(model: onnx.ModelProto) -> None:
         nodes.extend(_separated(graph, node, uses[query], (shapes, types)))
         uses[query] += 1
     del graph.node[:]
-    graph.node.extend(nodes)
+    graph.node.extend(_bytes_last(nodes))
+
+
+def _bytes_last(nodes: list[NodeProto]) -> list[NodeProto]:
+    """Put every cast to bytes behind the transposition that follows it."""
+    ordered = list(nodes)
+    for index, cast in enumerate(nodes):
+        is_bytes = any(a.name == "to" and a.i == TensorProto.UINT8 for a in cast.attribute)
+        if cast.op_type != "Cast" or not is_bytes:
+            continue
+        places = [at for at, node in enumerate(nodes) if cast.output[0] in node.input]
+        if len(places) != 1 or nodes[places[0]].op_type != "Transpose":
+            continue
+        turn = nodes[places[0]]
+        result = turn.output[0]
+        turn.input[0], turn.output[0] = cast.input[0], f"{result}_real"
+        cast.input[0], cast.output[0] = turn.output[0], result
+        ordered[index], ordered[places[0]] = turn, cast
+    return ordered
 
 
 def value_shapes(graph: GraphProto) -> dict[str, tuple[int, ...]]:

@@ -26,6 +26,23 @@ class Api(StrEnum):
     RTX = "tensorrt_rtx"  # builds ahead of time, also without a GPU, and finishes on the GPU
 
 
+ANY_GPU = "any"
+GPU = re.compile(r"SM\d{2,3}")
+
+
+def gpu_named(name: str) -> str | None:
+    """Read a GPU of the command line: "SM89", or "any" for None.
+
+    Raises:
+        RequestError: when it is neither.
+    """
+    if name == ANY_GPU:
+        return None
+    if not GPU.fullmatch(name):
+        raise RequestError(f"{name} is no GPU; write SM89, SM120, ... or {ANY_GPU}")
+    return name
+
+
 class EngineIdentity(NamedTuple):
     """All that decides whether an engine may run."""
 

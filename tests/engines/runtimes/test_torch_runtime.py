@@ -1,18 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from engines.errors import ArtifactError, InputError
+from engines.errors import ArtifactError, DeviceError, InputError
 from engines.manifest import FileEntry, NetworkEntry, TensorEntry
 from engines.runtimes.base import CpuOptions
 from engines.runtimes.host_memory import HostBuffer
-from engines.runtimes.torch_runtime import WARM_UP_RUNS, TorchRuntime, _Recording
+from engines.runtimes.torch_limits import measure_gpu
+from engines.runtimes.torch_runtime import TorchMode, TorchRuntime
 
 torch = pytest.importorskip("torch")
 
@@ -83,40 +81,52 @@ def test_blending_and_copying_tokens(runtime: TorchRuntime) -> None:
         one.copy_tokens(HostBuffer(LATENT), 0, 1)
 
 
-def test_recorded_work_is_done_exactly_once_a_call() -> None:
-    """Warming up counts, a capture does nothing by itself, and then graphs are replayed."""
+def test_compiled_programs_give_what_eager_ones_give(tmp_path: Path) -> None:
+    path = tmp_path / "dit.pt2"
+    torch.export.save(torch.export.export(Tiny(), (torch.zeros(1, 2, 4, 3), torch.zeros(1))), path)
+    results = []
+    for mode in (TorchMode.EAGER, TorchMode.COMPILED):
+        runtime = TorchRuntime(CpuOptions(threads=1), mode, backend="aot_eager")
+        assert runtime.name == mode.value
+        network = runtime.load(path, entry())
+        latent, scale, out = (runtime.allocate(each) for each in (LATENT, SCALE, OUT))
+        call = network.bind({"past_k.0": latent, "scale": scale}, {"velocity": out, "next": scale})
+        latent.write(np.arange(24, dtype=np.float32).reshape(LATENT.shape))
+        scale.write(np.full(1, 2, np.float32))
+        for _ in range(2):
+            call.run()
+        results.append(out.read().copy())
+    assert (results[0] == results[1]).all()
+    assert results[0].max() == 23 * 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_cuda_graphs_without_a_gpu_are_refused() -> None:
+    with pytest.raises(DeviceError, match="CUDA graphs need a GPU"):
+        TorchRuntime(CpuOptions(threads=1), TorchMode.GRAPHS)
+
+
+def test_a_program_that_fails_is_an_error_in_one_line(
+    tmp_path: Path, runtime: TorchRuntime
+) -> None:
+    path = tmp_path / "dit.pt2"
+    torch.export.save(torch.export.export(Tiny(), (torch.zeros(1, 2, 9, 3), torch.zeros(1))), path)
+    network = runtime.load(path, entry())  # made for other shapes than the manifest says
+    latent, scale, out = (runtime.allocate(each) for each in (LATENT, SCALE, OUT))
+    call = network.bind({"past_k.0": latent, "scale": scale}, {"velocity": out, "next": scale})
+    with pytest.raises(DeviceError, match="torch failed in dit") as caught:
+        call.run()
+    assert "\n" not in str(caught.value)
+
+
+def test_work_side_by_side_is_done_and_timed(runtime: TorchRuntime) -> None:
     done: list[str] = []
-    is_capturing = [False]
+    times = runtime.beside(lambda: done.append("cache"), lambda: done.append("decode"))
+    assert done == ["cache", "decode"]
+    assert all(ms >= 0 for ms in times)
 
-    class Graph:
-        def replay(self) -> None:
-            done.append("replayed")
 
-    class Capture:
-        def __enter__(self) -> None:
-            is_capturing[0] = True
-
-        def __exit__(self, *_: object) -> None:
-            is_capturing[0] = False
-
-    class Stream:
-        def wait_stream(self, _: object) -> None:
-            return None
-
-    def graph(_: Graph, stream: Stream) -> AbstractContextManager[None]:
-        return Capture()
-
-    def on(_: Stream) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    cuda = SimpleNamespace(
-        Stream=Stream, CUDAGraph=Graph, graph=graph, stream=on, current_stream=Stream
-    )
-
-    def work() -> None:
-        done.append("captured" if is_capturing[0] else "ran")
-
-    recorded: Callable[[], None] = _Recording(SimpleNamespace(cuda=cuda), work)
-    for _ in range(WARM_UP_RUNS + 3):
-        recorded()
-    assert done == ["ran"] * WARM_UP_RUNS + ["captured"] + ["replayed"] * 3
+def test_the_limits_of_a_device_are_measured() -> None:
+    limits = measure_gpu(side=64, copied=2**16)
+    assert limits.linear_flops_per_second > 1e6
+    assert limits.bytes_per_second > 1e6
