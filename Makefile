@@ -26,8 +26,9 @@ demo: $(VENV)/.server ## Install the server and serve a room to http://127.0.0.1
 	@echo "person, whose bar opens with that person's voice. All else is real. Ctrl-C stops it."
 	$(BIN)/parley serve --demo --generator null
 
+# One process for a core, and one thread in each: two threads of a process gain a third, two processes double.
 test: check ## Run every check and every test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.dev ## Run ruff, mypy, codespell and the import arrows
 	$(BIN)/ruff check .

@@ -5,8 +5,12 @@ from __future__ import annotations
 import typer
 
 from training.stages.audio.audio_cli import audio
+from training.stages.distill.distill_cli import distill
 from training.stages.dit.dit_cli import single
 from training.stages.latents.encode_cli import encode
+from training.stages.multi.multi_cli import multi
+from training.stages.plan.plan_cli import plan_stages
+from training.stages.rollout.rollout_cli import rollout
 from training.stages.vae.vae_cli import vae
 from training.studio.studio_cli import app as studio
 
@@ -16,6 +20,10 @@ app.command()(audio)
 app.command()(vae)
 app.command()(encode)
 app.command()(single)
+app.command()(multi)
+app.command()(rollout)
+app.command()(distill)
+app.command("plan")(plan_stages)
 
 
 @app.callback()

@@ -18,6 +18,7 @@ from training.runs.config_file import read_config
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
 from training.stages.dit.dit_cli import SMOKE, USUAL
+from training.stages.dit.shipped import read_dit
 from training.stages.dit.task import DitStageConfig, draw_levels
 from training.stages.dit.windows import ClipBank, draw_windows
 from training.stages.dit.words import WordTable
@@ -25,31 +26,40 @@ from training.stages.latents.encoded import read_clip, write_clip
 from training.stages.regions import ABOVE, BELOW, SIDEWAYS, face_regions
 
 
-@pytest.fixture(scope="module")
-def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("single")
-    result = CliRunner().invoke(app, ["single", "--smoke", "--out", str(out)])
-    assert result.exit_code == 0, result.output
-    return out
-
-
-def test_lips_follow_the_voice_of_dolls_it_never_saw_and_not_another_voice(smoke_run: Path) -> None:
-    measured = [line for line in RunFolder(smoke_run).read_log() if line["kind"] == "measure"][-1]
+def test_lips_follow_the_voice_of_dolls_it_never_saw_and_not_another_voice(
+    single_run: Path,
+) -> None:
+    measured = [line for line in RunFolder(single_run).read_log() if line["kind"] == "measure"][-1]
     assert measured["lip_r_true"] > 0.5, "the read-out reads true latents"
     assert measured["lip_r_voice"] > 0.6 * measured["lip_r_true"]
     assert abs(measured["lip_r_shuffled"]) < 0.5 * measured["lip_r_voice"]
 
 
-def test_the_same_command_resumes_and_finds_nothing_left_to_do(smoke_run: Path) -> None:
-    before = len(RunFolder(smoke_run).read_log())
-    result = CliRunner().invoke(app, ["single", "--smoke", "--out", str(smoke_run)])
+def test_lips_follow_the_voice_through_whole_streams(single_run: Path) -> None:
+    measured = [line for line in RunFolder(single_run).read_log() if line["kind"] == "measure"][-1]
+    assert measured["rollout_r"] > 0.8 * measured["rollout_r_true"] > 0.5
+    assert measured["rollout_lag"] == 0
+    assert abs(measured["rollout_r_shuffled"]) < 0.25 * measured["rollout_r"]
+
+
+def test_the_weights_that_were_measured_are_left_for_the_next_stage(single_run: Path) -> None:
+    trained = read_dit(single_run)
+    assert trained.preset == "dolls"
+    assert trained.facts["stage"] == "single"
+    assert trained.facts["measures"]["rollout_r"] > 0.5
+    assert "doll" in trained.words.words
+
+
+def test_the_same_command_resumes_and_finds_nothing_left_to_do(single_run: Path) -> None:
+    before = len(RunFolder(single_run).read_log())
+    result = CliRunner().invoke(app, ["single", "--smoke", "--out", str(single_run)])
     assert result.exit_code == 0, result.output
-    assert len(RunFolder(smoke_run).read_log()) == before
+    assert len(RunFolder(single_run).read_log()) == before
 
 
-def test_a_window_is_cut_alike_from_latents_reference_regions_and_labels(smoke_run: Path) -> None:
+def test_a_window_is_cut_alike_from_latents_reference_regions_and_labels(single_run: Path) -> None:
     settings = read_config(SMOKE, DitStageConfig).windows
-    bank = ClipBank([smoke_run / "dolls"])
+    bank = ClipBank([single_run / "dolls"])
     words = WordTable.of(bank.prompts(), 18, 6)
     window = draw_windows(bank, words, settings, Draw(0, 0, 0, torch.device("cpu")))
     assert window.latents.shape == (12, 8, 6, 4, 4)
@@ -60,8 +70,8 @@ def test_a_window_is_cut_alike_from_latents_reference_regions_and_labels(smoke_r
     assert (window.known.std(2) == 0).all(), "what is known stays known over a window"
 
 
-def test_clips_survive_the_disk(smoke_run: Path, tmp_path: Path) -> None:
-    clip = read_clip(smoke_run / "dolls" / "000.npz")
+def test_clips_survive_the_disk(single_run: Path, tmp_path: Path) -> None:
+    clip = read_clip(single_run / "dolls" / "000.npz")
     write_clip(tmp_path / "again.npz", clip)
     again = read_clip(tmp_path / "again.npz")
     assert again.prompts == clip.prompts

@@ -6,29 +6,30 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 
-from models.errors import InputError, ModelError
-from models.studio.config import studio
+from models.errors import ModelError
+from models.studio.dit import StudioDiT
 from training.runs.config_file import read_config
 from training.runs.folder import RunFolder
 from training.runs.loop import Runner, train
 from training.runs.memory import keep_freed_memory
 from training.runs.processes import open_processes
 from training.runs.schedule import Budget
+from training.stages.dit.banks import dolls, people, words_of
+from training.stages.dit.examination import Examiner
 from training.stages.dit.gap_reader import GapReader
-from training.stages.dit.measures import draw_held_out
-from training.stages.dit.smoke import encode_dolls, tiny_studio
-from training.stages.dit.task import DitStageConfig, DitTask
-from training.stages.dit.windows import ClipBank
-from training.stages.dit.words import FIRST_WORD, WordTable
+from training.stages.dit.seen_mouths import SeenMouths
+from training.stages.dit.shipped import PRESETS, WORDS
+from training.stages.dit.task import Denoising, DitStageConfig, DitTask, start_from_reference
+from training.stages.dit.windows import windows_of
+from training.stages.vae.shipped import READER, read_reader, read_vae
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "dit.toml", HERE / "smoke.toml"
 SMOKE_STEPS = 80
-HELD_OUT_BATCHES = 8
-WORDS = "words.txt"
 
 console = Console()
 
@@ -40,6 +41,10 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     ] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Folder of encoded clips of the test split.")
+    ] = None,
+    vae: Annotated[
+        Path | None,
+        typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
     ] = None,
     config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
     minutes: Annotated[
@@ -53,40 +58,42 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     keep_freed_memory()
     try:
         settings = read_config(SMOKE if smoke else config, DitStageConfig)
-        network = tiny_studio(settings.binding) if smoke else studio(settings.binding)
+        network = _untrained(settings, "dolls" if smoke else "studio")
         folder = RunFolder.open(out, settings)
-        bank, held_bank = _dolls(out) if smoke else _people(clips or [], held_out)
-        words = _words(out / WORDS, bank, network.text.words - FIRST_WORD, network.text.length)
-        reader = GapReader.fit(bank, words, settings.windows, settings.loop.seed)
-        held = draw_held_out(held_bank, words, settings.windows, HELD_OUT_BATCHES, reader)
+        banks = dolls(out) if smoke else people(clips or [], held_out)
+        words = words_of(out / WORDS, banks.train, network.studio.text)
+        windows = settings.windows
+        source = windows_of(banks.train, words, windows)
+        examiner = Examiner(
+            stage="single",
+            words=words,
+            windows=windows,
+            source=windows_of(banks.held_out, words, windows),
+            rolled={"": banks.held_out},
+            reader=GapReader.fit(source, seed=0),
+        )
+        denoising = Denoising(settings.noise, settings.losses)
+        seen = _seen(vae, settings, torch.device(device)) if vae is not None else None
+        task = DitTask(denoising, network, source, examiner, windows.batch, seen)
         budget = Budget(steps=SMOKE_STEPS) if smoke else Budget(minutes=minutes)
         with open_processes(device) as processes:
-            runner = Runner(folder, settings.loop, budget, processes)
-            train(DitTask(settings, network, bank, words, held), runner)
+            train(task, Runner(folder, settings.loop, budget, processes))
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
-    console.print(f"checkpoint, log and pictures are in {out}")
+    console.print(f"weights, checkpoint, log and pictures are in {out}")
 
 
-def _words(path: Path, bank: ClipBank, most: int, length: int) -> WordTable:
-    """Read the run's table of words, or make it of the prompts at its start."""
-    if not path.exists():
-        WordTable.of(bank.prompts(), most, length).write(path)
-    return WordTable.read(path, length)
+def _seen(vae: Path, settings: DitStageConfig, device: torch.device) -> SeenMouths:
+    """Read what shows mouths: the decoder, and the network that reads them."""
+    reader = read_reader(vae.with_name(READER))
+    return SeenMouths(read_vae(vae), reader, settings.losses.reading).to(device)
 
 
-def _people(clips: list[Path], held_out: Path | None) -> tuple[ClipBank, ClipBank]:
-    if not clips or held_out is None:
-        raise InputError(
-            "name folders of encoded clips: --clips of the train split and --held-out of the test "
-            "split, both made by `parley train encode`"
-        )
-    return ClipBank(clips), ClipBank([held_out])
-
-
-def _dolls(out: Path) -> tuple[ClipBank, ClipBank]:
-    train, held_out = out / "dolls", out / "held-out-dolls"
-    if not held_out.exists():
-        encode_dolls(train, held_out)
-    return ClipBank([train]), ClipBank([held_out])
+def _untrained(settings: DitStageConfig, preset: str) -> StudioDiT:
+    """Build the transformer that a run begins with; it gives the reference picture back."""
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.loop.seed)
+        network = StudioDiT(PRESETS[preset](settings.binding))
+    start_from_reference(network)
+    return network

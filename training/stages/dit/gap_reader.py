@@ -14,8 +14,7 @@ from torch import Tensor
 
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.runs.draw import Draw
-from training.stages.dit.windows import ClipBank, WindowConfig, draw_windows
-from training.stages.dit.words import WordTable
+from training.stages.dit.windows import WindowSource
 
 SQUARE = 3  # latent positions around a mouth, along each side
 BATCHES = 40
@@ -29,14 +28,14 @@ class GapReader:
         self._weights = weights  # [C * 9 + 1, 4]
 
     @classmethod
-    def fit(cls, bank: ClipBank, words: WordTable, config: WindowConfig, seed: int) -> GapReader:
-        """Fit by ridge regression on batches of training clips."""
+    def fit(cls, source: WindowSource, seed: int) -> GapReader:
+        """Fit by ridge regression on batches of training clips, everybody's mouth."""
         inputs, targets = [], []
         for index in range(BATCHES):
-            window = draw_windows(bank, words, config, Draw(seed, 0, index, torch.device("cpu")))
-            inputs.append(_around(window.latents, window.mouths[:, 0]).flatten(0, 1))
-            gaps = window.gap[:, 0].reshape(*window.latents.shape[:1], -1, FRAMES_PER_LATENT)
-            targets.append(gaps.flatten(0, 1))
+            window = source(Draw(seed, 0, index, torch.device("cpu")))
+            for person in range(window.gap.shape[1]):
+                inputs.append(_around(window.latents, window.mouths[:, person]).flatten(0, 1))
+                targets.append(window.gap[:, person].reshape(-1, FRAMES_PER_LATENT))
         x, y = torch.cat(inputs).double(), torch.cat(targets).double()
         gram = x.T @ x
         ridge = torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * RIDGE

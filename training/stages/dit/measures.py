@@ -18,13 +18,12 @@ from torch import Tensor
 
 from models.studio.dit import StudioDiT
 from training.runs.draw import Draw
-from training.stages.dit.windows import ClipBank, Window, WindowConfig, draw_windows
-from training.stages.dit.words import WordTable
+from training.stages.dit.prediction import noised, predict_clean
+from training.stages.dit.windows import Window, WindowSource
 
 LEVELS = (0.3, 0.6, 1.0)
 PAST_LEVEL = 0.05  # of the frames before the one that is looked at
 ReadGap = Callable[[Tensor, Tensor], Tensor]
-PredictClean = Callable[[StudioDiT, Window, Tensor, Tensor], Tensor]
 
 
 class HeldOutWindows(NamedTuple):
@@ -34,20 +33,14 @@ class HeldOutWindows(NamedTuple):
     read_gap: ReadGap  # (latents [B, C, F, h, w], mouths [B, P, T, 2]) -> [B, 4 F]
 
 
-def draw_held_out(
-    bank: ClipBank, words: WordTable, config: WindowConfig, batches: int, read_gap: ReadGap
-) -> HeldOutWindows:
+def draw_held_out(source: WindowSource, batches: int, read_gap: ReadGap) -> HeldOutWindows:
     """Draw the same batches every time."""
     draws = [Draw(7, 0, index, torch.device("cpu")) for index in range(batches)]
-    return HeldOutWindows(
-        tuple(draw_windows(bank, words, config, draw) for draw in draws), read_gap
-    )
+    return HeldOutWindows(tuple(source(draw) for draw in draws), read_gap)
 
 
 @torch.no_grad()
-def measure(
-    dit: StudioDiT, held_out: HeldOutWindows, predict_clean: PredictClean
-) -> Mapping[str, float]:
+def measure(dit: StudioDiT, held_out: HeldOutWindows) -> Mapping[str, float]:
     """Give errors of clean latents relative to the reference's, and correlations of lip gaps."""
     errors: dict[str, list[float]] = {}
     gaps: dict[str, list[tuple[Tensor, Tensor]]] = {"voice": [], "shuffled": [], "true": []}
@@ -57,28 +50,25 @@ def measure(
         noise = torch.randn(window.latents.shape, generator=generator).to(window.latents)
         still = (window.latents - window.reference).square().mean()
         for level in LEVELS:
-            made = _last_frame(dit, window, noise, level, predict_clean)
+            made = _last_frame(dit, window, noise, level)
             error = (made - window.latents[:, :, -1:]).square().mean() / still
             errors.setdefault(f"error_{level:g}", []).append(float(error))
         other = window._replace(
             features=window.features.roll(1, 0), motion=window.motion.roll(1, 0)
         )
         for name, heard in (("voice", window), ("shuffled", other)):
-            made = _last_frame(dit, heard, noise, 1.0, predict_clean)
+            made = _last_frame(dit, heard, noise, 1.0)
             gaps[name].append(_read(held_out, window, made))
         gaps["true"].append(_read(held_out, window, window.latents[:, :, -1:]))
     measures = {name: float(np.mean(values)) for name, values in errors.items()}
     return measures | {f"lip_r_{name}": _correlation(pairs) for name, pairs in gaps.items()}
 
 
-def _last_frame(
-    dit: StudioDiT, window: Window, noise: Tensor, level: float, predict_clean: PredictClean
-) -> Tensor:
+def _last_frame(dit: StudioDiT, window: Window, noise: Tensor, level: float) -> Tensor:
     """Make the last latent frame [B, C, 1, h, w] from one noise level, the past nearly clean."""
     levels = torch.full((len(noise), noise.shape[2]), PAST_LEVEL, device=noise.device)
     levels[:, -1] = level
-    wide = levels[:, None, :, None, None]
-    noisy = (1 - wide) * window.latents + wide * noise
+    noisy = noised(window.latents, levels, noise)
     return predict_clean(dit, window, noisy, levels)[:, :, -1:]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from training.stages.dolls import DollPool, doll_clip
 from training.stages.latents.encoded import write_clip
 from training.stages.latents.encoding import encode_clip
 from training.stages.vae.scale import fit_scale
+from training.studio.shards.reader import Sample
 
 CLIPS, HELD_OUT_CLIPS = 40, 12
 FRAMES, SIZE = 40, 64
@@ -53,11 +56,15 @@ def tiny_studio(binding: Binding) -> StudioConfig:
     )
 
 
-def encode_dolls(train: Path, held_out: Path) -> None:
-    """Write encoded dolls into two folders, those of the second never seen in the first.
+class DollEncoders(NamedTuple):
+    """Both encoders, untrained: what they keep of a doll is enough to learn from."""
 
-    Both encoders are untrained: what they keep of a doll is enough for a transformer to learn from.
-    """
+    vae: StudioVAE
+    audio: AudioEncoder
+
+
+def doll_encoders() -> DollEncoders:
+    """Build the encoders of dolls, the same ones every time."""
     widths = Widths(quarter=16, eighth=32, sixteenth=64)
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -74,9 +81,20 @@ def encode_dolls(train: Path, held_out: Path) -> None:
         ).eval()
         audio = AudioEncoder(studio_audio()).eval()
     fit_scale(vae, DollPool(FRAMES, SIZE), 0)
+    return DollEncoders(vae, audio)
+
+
+def encode_samples(folder: Path, samples: Iterable[Sample], encoders: DollEncoders) -> None:
+    """Write drawn clips into a folder, encoded."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, sample in enumerate(samples):
+        clip = encode_clip(sample, encoders.vae, encoders.audio, STILLS, FACE_SIDE_PX)
+        write_clip(folder / f"{index:03}.npz", clip)
+
+
+def encode_dolls(train: Path, held_out: Path) -> None:
+    """Write encoded dolls into two folders, those of the second never seen in the first."""
+    encoders = doll_encoders()
     for folder, count, seed in ((train, CLIPS, 0), (held_out, HELD_OUT_CLIPS, HELD_OUT_SEED)):
-        folder.mkdir(parents=True, exist_ok=True)
-        for index in range(count):
-            doll = doll_clip(np.random.default_rng(seed + index), FRAMES, SIZE)
-            clip = encode_clip(doll, vae, audio, STILLS, FACE_SIDE_PX)
-            write_clip(folder / f"{index:03}.npz", clip)
+        drawn = (doll_clip(np.random.default_rng(seed + k), FRAMES, SIZE) for k in range(count))
+        encode_samples(folder, drawn, encoders)

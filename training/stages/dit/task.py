@@ -6,8 +6,7 @@ clean for long, and copying it does not pay; and a frame is past and target at o
 
 Source: Diffusion Forcing (arXiv 2407.01392); flow matching, x_t = (1 - t) x0 + t noise.
 
-Shape letters: B batch, P people, C latent channels, F latent frames, T = 4 F video frames, h and w
-window size.
+Shape letters: B batch, C latent channels, F latent frames, h and w window size.
 """
 
 from __future__ import annotations
@@ -19,16 +18,27 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import ConfigError
-from models.studio.config import Binding, StudioConfig
-from models.studio.dit import FULL_NOISE, StudioDiT, StudioScene
-from models.studio.vae_config import FRAMES_PER_LATENT
-from models.studio.voices import Motion
+from models.studio.config import Binding
+from models.studio.dit import StudioDiT
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
-from training.stages.dit.measures import HeldOutWindows, measure
-from training.stages.dit.windows import ClipBank, Window, WindowConfig, draw_windows
-from training.stages.dit.words import WordTable
+from training.stages.dit.examination import Examiner
+from training.stages.dit.prediction import noised, predict_clean
+from training.stages.dit.seen_mouths import FRAMES as LOOKED_AT
+from training.stages.dit.seen_mouths import SeenMouths
+from training.stages.dit.windows import Window, WindowConfig, WindowSource
+
+# First and last layers, tables and small matrices, which Muon is not for.
+ADAM_NAMES = (
+    "patch_embedding.",
+    "head.head.",
+    "text_encoder.words",
+    "text_encoder.places",
+    "text_encoder.queries",
+    "audio_tokens.enter.",
+    "face_encoder.trunk.0.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +66,8 @@ class DitLosses:
     """What counts how much, relative to the squared error of clean latents."""
 
     motion: float  # squared error of differences between latent frames
+    seen: float  # mouths as the decoder shows them; needs its weights
+    reading: float  # part of that: how they read, relative to absolute errors of pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,82 +101,67 @@ def start_from_reference(dit: StudioDiT) -> None:
     nn.init.zeros_(dit.head.head.bias)
 
 
-def led_by_silence(x: Tensor) -> Tensor:
-    """Put the sink's four video frames, of which nothing is told, before x [B, P, T, ...]."""
-    return torch.cat([torch.zeros_like(x[:, :, :FRAMES_PER_LATENT]), x], dim=2)
+class Denoising(nn.Module):
+    """The losses of clean latents, weighed by noise level and by place."""
+
+    def __init__(self, noise: NoiseConfig, losses: DitLosses) -> None:
+        super().__init__()
+        self.noise, self.weights = noise, losses
+
+    def forward(self, error: Tensor, level: Tensor, place: Tensor) -> dict[str, Tensor]:
+        """Weigh errors [B, C, F, h, w] at levels [B, F], place [B, 1, F, h, w]."""
+        wide = level[:, None, :, None, None]
+        scale = 1 / wide.clamp(min=self.noise.weight_floor).square()
+        clean = (error.square() * scale * place).mean()
+        both = scale[:, :, 1:].minimum(scale[:, :, :-1])
+        steps = (error[:, :, 1:] - error[:, :, :-1]).square() * both * place[:, :, 1:]
+        motion = steps.mean()
+        return {"loss": clean + self.weights.motion * motion, "clean": clean, "motion": motion}
 
 
-def scene_of(dit: StudioDiT, window: Window) -> StudioScene:
-    """Encode what stays over a window."""
-    faces = window.faces if dit.studio.binding is Binding.IDENTITY else None
-    return dit.encode_scene(window.words, window.reference, window.people, faces)
+def on_device(window: Window, draw: Draw) -> Window:
+    """Move a batch to where its step is computed."""
+    return Window(*(part.to(draw.torch.device) for part in window))
 
 
-def predict_clean(dit: StudioDiT, window: Window, noisy: Tensor, level: Tensor) -> Tensor:
-    """Give the clean latents [B, C, F, h, w] that the transformer sees in noisy ones.
-
-    Args:
-        dit: the transformer.
-        window: its conditions.
-        noisy: [B, C, F, h, w].
-        level: [B, F] in 0..1.
-    """
-    motion = Motion(led_by_silence(window.motion), led_by_silence(window.known))
-    audio = dit.encode_audio(led_by_silence(window.features), motion)
-    sequence = torch.cat([window.reference, noisy], dim=2)
-    timestep = torch.cat([torch.zeros_like(level[:, :1]), level], dim=1) * FULL_NOISE
-    made = dit(sequence, timestep, scene_of(dit, window), audio, stream=dit.as_stream())
-    velocity: Tensor = made.velocity[:, :, 1:]
-    return noisy - velocity * level.clamp(min=0.02)[:, None, :, None, None]
+def draw_noise(clean: Tensor, draw: Draw) -> Tensor:
+    """Draw standard normal noise of a tensor's shape."""
+    return torch.randn(clean.shape, generator=draw.torch, device=clean.device)
 
 
 class DitTask:
     """Trains on windows of encoded clips."""
 
-    adam_names: tuple[str, ...] = (
-        "patch_embedding.",
-        "head.head.",
-        "text_encoder.words",
-        "text_encoder.places",
-        "text_encoder.queries",
-        "audio_tokens.enter.",
-        "face_encoder.trunk.0.",
-    )
+    adam_names: tuple[str, ...] = ADAM_NAMES
 
     def __init__(
         self,
-        config: DitStageConfig,
-        studio: StudioConfig,
-        bank: ClipBank,
-        words: WordTable,
-        held_out: HeldOutWindows,
+        denoising: Denoising,
+        network: StudioDiT,
+        source: WindowSource,
+        examiner: Examiner,
+        samples_per_step: int,
+        seen: SeenMouths | None = None,
     ) -> None:
-        self.config, self.bank, self.words, self.held_out = config, bank, words, held_out
-        self.network = StudioDiT(studio)
-        start_from_reference(self.network)
-        self.samples_per_step = config.windows.batch
+        self.denoising, self.source, self.examiner = denoising, source, examiner
+        self.network, self.seen = network, seen
+        self.samples_per_step = samples_per_step
 
     def losses(self, draw: Draw) -> Mapping[str, Tensor]:
         """Draw a batch and noise, predict clean latents, compare."""
-        drawn = draw_windows(self.bank, self.words, self.config.windows, draw)
-        window = Window(*(part.to(draw.torch.device) for part in drawn))
-        clean, noise_config = window.latents, self.config.noise
-        level = draw_levels(noise_config, (clean.shape[0], clean.shape[2]), draw)
-        noise = torch.randn(clean.shape, generator=draw.torch, device=clean.device)
-        wide = level[:, None, :, None, None]
-        noisy = (1 - wide) * clean + wide * noise
-        error = (predict_clean(self.network, window, noisy, level) - clean).float()
-        scale = 1 / wide.clamp(min=noise_config.weight_floor).square()
-        pixels = (error.square() * scale * window.weight).mean()
-        both = scale[:, :, 1:].minimum(scale[:, :, :-1])
-        steps = (error[:, :, 1:] - error[:, :, :-1]).square() * both * window.weight[:, :, 1:]
-        motion = steps.mean()
-        return {
-            "loss": pixels + self.config.losses.motion * motion,
-            "clean": pixels,
-            "motion": motion,
-        }
+        window = on_device(self.source(draw), draw)
+        clean = window.latents
+        level = draw_levels(self.denoising.noise, (clean.shape[0], clean.shape[2]), draw)
+        noisy = noised(clean, level, draw_noise(clean, draw))
+        made = predict_clean(self.network, window, noisy, level).float()
+        losses: dict[str, Tensor] = self.denoising(made - clean, level, window.weight)
+        if self.seen is not None:
+            first = int(draw.numpy.integers(clean.shape[2] - LOOKED_AT + 1))
+            found = self.seen(made, window, first)
+            losses |= found
+            losses["loss"] = losses["loss"] + self.denoising.weights.seen * found["seen"]
+        return losses
 
     def measure(self, network: StudioDiT, folder: RunFolder, steps: int) -> Mapping[str, float]:
-        """Measure on held-out people and voices."""
-        return measure(network, self.held_out, predict_clean)
+        """Measure on held-out people and voices, and write the weights that were measured."""
+        return self.examiner.examine(network, folder, steps)

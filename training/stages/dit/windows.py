@@ -6,10 +6,10 @@ size of the window in latent positions, n = h / 2 * w / 2 tokens of a latent fra
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.runs.draw import Draw
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import EncodedClip, clip_files, read_clip
+from training.stages.vae.crops import as_pixels
 
 PATCH = 2
 LIP_GAP = 52  # its channel of motion, behind the ARKit coefficients
@@ -69,6 +70,7 @@ class Window(NamedTuple):
 
     latents: Tensor  # [B, C, F, h, w]
     reference: Tensor  # [B, C, 1, h, w]
+    picture: Tensor  # [B, 3, 16 h, 16 w] in -1..1, whose latent `reference` is
     people: Tensor  # [B, P, h, w] regions in 0..1
     faces: Tensor  # [B, P, 3, S, S] in -1..1
     features: Tensor  # [B, P, T, 128]
@@ -78,6 +80,19 @@ class Window(NamedTuple):
     weight: Tensor  # [B, 1, F, h, w], mean 1 over a window
     mouths: Tensor  # [B, P, T, 2] pixels of the window
     gap: Tensor  # [B, P, T] true lip gap in 10 mm
+    face_widths: Tensor  # [B, P] in pixels
+
+
+WindowSource = Callable[[Draw], Window]
+"""A step's generators -> the batch of that step, on the CPU."""
+
+
+class Bank(Protocol):
+    """Encoded clips by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> EncodedClip: ...
 
 
 class ClipBank:
@@ -96,12 +111,17 @@ class ClipBank:
             self._read[path] = read_clip(path)
         return self._read[path]
 
+    def of_people(self, least: int, most: int | None) -> list[EncodedClip]:
+        """Give the clips that show so many people; None has no upper bound."""
+        clips = [self[index] for index in range(len(self))]
+        return [each for each in clips if least <= each.people <= (most or each.people)]
+
     def prompts(self) -> list[str]:
         """List every prompt, with repetitions."""
         return [spoken.text for index in range(len(self)) for spoken in self[index].prompts]
 
 
-def draw_windows(bank: ClipBank, words: WordTable, config: WindowConfig, draw: Draw) -> Window:
+def draw_windows(bank: Bank, words: WordTable, config: WindowConfig, draw: Draw) -> Window:
     """Draw one batch with a step's generators."""
     rng = draw.numpy
     is_whole = bool(rng.random() < config.whole_share)
@@ -110,6 +130,16 @@ def draw_windows(bank: ClipBank, words: WordTable, config: WindowConfig, draw: D
     count = max(1, round(config.batch * config.side**2 / side**2)) if is_whole else config.batch
     clips = [first] + [bank[int(rng.integers(len(bank)))] for _ in range(count - 1)]
     examples = [cut_window(clip, words, config, side, rng) for clip in clips]
+    return stacked(examples)
+
+
+def windows_of(bank: Bank, words: WordTable, config: WindowConfig) -> WindowSource:
+    """Give what draws batches of a bank."""
+    return lambda draw: draw_windows(bank, words, config, draw)
+
+
+def stacked(examples: Sequence[Window]) -> Window:
+    """Make a batch of examples of one size and number of people."""
     return Window(*(torch.stack(parts) for parts in zip(*examples, strict=True)))
 
 
@@ -132,6 +162,7 @@ def cut_window(
     middle = (span.start + span.stop) // 2
     prompt = "" if rng.random() < config.no_prompt else clip.prompt_at(middle)
     tokens = tuple(slice(each.start // PATCH, each.stop // PATCH) for each in (rows, columns))
+    pixels = [slice(s.start * SPATIAL_STRIDE, s.stop * SPATIAL_STRIDE) for s in (rows, columns)]
     regions = clip.regions[still][:, tokens[0], tokens[1]].astype(np.float32)
     latents = clip.latents[latent_span][:, :, rows, columns].astype(np.float32)
     reference = clip.stills[still][:, rows, columns].astype(np.float32)
@@ -139,6 +170,7 @@ def cut_window(
     return Window(
         latents=torch.from_numpy(latents).transpose(0, 1),
         reference=torch.from_numpy(reference)[:, None],
+        picture=as_pixels(clip.pictures[still][pixels[0], pixels[1]]),
         people=torch.from_numpy(regions.repeat(PATCH, axis=1).repeat(PATCH, axis=2)),
         faces=torch.from_numpy(faces).permute(0, 3, 1, 2),
         features=torch.from_numpy(features),
@@ -148,6 +180,7 @@ def cut_window(
         weight=torch.from_numpy(_weights(clip, span, corner, latents.shape[2:], config))[None],
         mouths=torch.from_numpy(mouths),
         gap=torch.from_numpy(clip.motion[:, span, LIP_GAP].astype(np.float32)),
+        face_widths=torch.from_numpy(clip.face_widths.astype(np.float32)),
     )
 
 

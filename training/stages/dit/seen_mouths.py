@@ -1,0 +1,75 @@
+"""What the decoder makes of latents around mouths: errors that a picture shows and latents hide.
+
+An error of a latent says little of lips: some directions move them, most do not. So mouths are
+decoded from the latents made and from the true ones, and compared as the autoencoder's stage
+compares them: by pixels, and by a network that reads mouths.
+
+Shape letters: B batch, C latent channels, F latent frames, T = 4 F video frames, h and w window
+size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.studio.vae import StudioVAE
+from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
+from training.stages.dit.windows import Window
+from training.stages.vae.lip_reader import LipReader, mouth_windows, unlikeness
+
+SIDE = 4  # latent positions around a mouth that are decoded, along each side
+FRAMES = 2  # latent frames; the first gives the second its past
+
+
+class SeenMouths(nn.Module):
+    """Holds the frozen autoencoder and reader; neither learns."""
+
+    def __init__(self, vae: StudioVAE, reader: LipReader, reading: float) -> None:
+        super().__init__()
+        self.vae, self.reader, self.reading = vae, reader, reading
+        self.requires_grad_(False)
+
+    def forward(self, made: Tensor, window: Window, first: int) -> dict[str, Tensor]:
+        """Compare mouths of the first person in latent frames `first` and the next.
+
+        Args:
+            made: [B, C, F, h, w].
+            window: the truth, and the reference picture.
+            first: which frame of the window.
+
+        Gives "seen", which is "mouths" (absolute error of pixels) plus its share of "reading".
+        """
+        span = slice(first * FRAMES_PER_LATENT, (first + FRAMES) * FRAMES_PER_LATENT)
+        mouths = window.mouths[:, 0, span]
+        corners = _corners(mouths, made.shape[3:])
+        frames = slice(first, first + FRAMES)
+        with torch.no_grad():
+            looked = self.vae.look(_cut(window.picture, corners * SPATIAL_STRIDE, SPATIAL_STRIDE))
+            true = self.vae.decode(_cut(window.latents[:, :, frames], corners, 1), looked).video
+        shown = self.vae.decode(_cut(made[:, :, frames], corners, 1), looked).video
+        inside = mouths - corners[:, None].flip(-1) * SPATIAL_STRIDE
+        width = window.face_widths[:, 0]
+        seen = self.reader(mouth_windows(shown.float(), inside, width))
+        wanted = self.reader(mouth_windows(true.float(), inside, width))
+        pixels = (shown - true).abs().mean()
+        reading = unlikeness(seen, wanted).mean()
+        return {"seen": pixels + self.reading * reading, "mouths": pixels, "reading": reading}
+
+
+def _corners(mouths: Tensor, size: torch.Size) -> Tensor:
+    """Give the upper left corner, down and across, in latent positions, of each square: [B, 2]."""
+    middle = mouths.mean(1).flip(-1) / SPATIAL_STRIDE
+    most = torch.tensor(list(size), device=mouths.device) - SIDE
+    wanted = (middle - SIDE / 2).round().long()
+    return wanted.clamp(min=0).minimum(most)
+
+
+def _cut(x: Tensor, corners: Tensor, stride: int) -> Tensor:
+    """Cut a square of `SIDE * stride` out of each x [B, ..., h, w] at corners [B, 2]."""
+    side = SIDE * stride
+    pieces = [
+        each[..., row : row + side, column : column + side]
+        for each, (row, column) in zip(x, corners.tolist(), strict=True)
+    ]
+    return torch.stack(pieces)

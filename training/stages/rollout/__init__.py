@@ -1,0 +1,1 @@
+"""Teaches a transformer to go on from what it made itself, so that long streams do not drift."""

@@ -1,0 +1,91 @@
+"""`parley train rollout`: train a transformer to go on from what it made itself."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from models.errors import ModelError
+from training.runs.config_file import read_config
+from training.runs.folder import RunFolder
+from training.runs.loop import Runner, train
+from training.runs.memory import keep_freed_memory
+from training.runs.processes import open_processes
+from training.runs.schedule import Budget
+from training.stages.dit.examination import log_start
+from training.stages.dit.starting import named, read_start, seen_by, smoke_start
+from training.stages.dit.task import Denoising, DitTask
+from training.stages.multi.stage_data import examiner_of, people_banks, smoke_banks, source_of
+from training.stages.rollout.config import RolloutStageConfig
+from training.stages.rollout.drift import DriftWatch
+from training.stages.rollout.task import RolloutTask
+
+HERE = Path(__file__).parent
+USUAL, SMOKE = HERE / "rollout.toml", HERE / "smoke.toml"
+SMOKE_STEPS = 24
+
+console = Console()
+
+
+def rollout(  # noqa: PLR0913  # a command's options are its arguments
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of `parley train multi`, or its dit.safetensors.")
+    ] = None,
+    clips: Annotated[
+        list[Path] | None, typer.Option(help="Encoded clips of one person; repeatable.")
+    ] = None,
+    scenes: Annotated[
+        list[Path] | None, typer.Option(help="Encoded clips of several people; repeatable.")
+    ] = None,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Encoded clips of the test split; repeatable.")
+    ] = None,
+    vae: Annotated[
+        Path | None,
+        typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
+    ] = None,
+    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, help="Training time of all sittings together.")
+    ] = 60.0,
+    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train behind contexts that the model rolled out itself, and watch how long streams drift."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    keep_freed_memory()
+    try:
+        settings = read_config(SMOKE if smoke else config, RolloutStageConfig)
+        begin = smoke_start(out, start) if smoke else named(start)
+        trained = read_start(begin, settings.binding)
+        folder = RunFolder.open(out, settings)
+        if smoke:
+            banks = smoke_banks(out, begin, settings.scenes)
+        else:
+            banks = people_banks(clips or [], scenes or [], held_out or [])
+        data = (trained.words, settings.scenes, settings.windows)
+        source = source_of(banks.train, *data)
+        examiner = examiner_of("rollout", banks, *data)
+        denoising = Denoising(settings.noise, settings.losses)
+        seen = seen_by(vae, settings.losses.reading, device)
+        plain = DitTask(denoising, trained.dit, source, examiner, settings.windows.batch, seen)
+        drift = DriftWatch(
+            held_out=next(iter(examiner.rollouts().values())),
+            seconds=settings.drift_seconds,
+            sampling=settings.own_past.sampling,
+        )
+        budget = Budget(steps=SMOKE_STEPS) if smoke else Budget(minutes=minutes)
+        with open_processes(device) as processes:
+            task = RolloutTask(plain, settings.own_past, drift)
+            if processes.is_first:
+                log_start(folder, lambda: task.look(trained.dit.to(processes.device), folder))
+            train(task, Runner(folder, settings.loop, budget, processes))
+    except ModelError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
+    console.print(f"weights, checkpoint, log, drift.png and other pictures are in {out}")
