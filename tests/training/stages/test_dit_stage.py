@@ -17,8 +17,8 @@ from training.cli import app
 from training.runs.config_file import read_config
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
-from training.stages.dit.dit_cli import SMOKE, USUAL
-from training.stages.dit.shipped import read_dit
+from training.stages.dit.dit_cli import SMOKE, USUAL, _first_weights
+from training.stages.dit.shipped import WORDS, read_dit
 from training.stages.dit.task import DitStageConfig, draw_levels
 from training.stages.dit.windows import ClipBank, draw_windows
 from training.stages.dit.words import WordTable
@@ -113,3 +113,12 @@ def test_impossible_windows_are_refused() -> None:
         dataclasses.replace(settings.windows, side=5)
     with pytest.raises(ConfigError, match="shares"):
         dataclasses.replace(settings.noise, low_share=0.9, full_share=0.5)
+
+
+def test_a_run_can_begin_with_another_s_weights_and_words(single_run: Path, tmp_path: Path) -> None:
+    settings = read_config(SMOKE, DitStageConfig)
+    network = _first_weights(settings, "dolls", single_run, tmp_path)
+    shipped = read_dit(single_run)
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, shipped.dit.state_dict()[name]), name
+    assert (tmp_path / WORDS).read_text() == (single_run / WORDS).read_text()

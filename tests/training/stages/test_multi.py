@@ -15,9 +15,8 @@ from training.runs.config_file import read_config
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
 from training.stages.dit.prediction import noised, predict_clean
-from training.stages.dit.shipped import read_dit
+from training.stages.dit.shipped import read_dit, read_start
 from training.stages.dit.smoke import tiny_studio
-from training.stages.dit.starting import read_start
 from training.stages.dit.task import Denoising, draw_levels
 from training.stages.dit.windows import ClipBank
 from training.stages.dit.words import WordTable

@@ -24,8 +24,8 @@ from training.stages.distill.lesson import Pupil
 from training.stages.distill.measures import Comparison
 from training.stages.distill.schedule_file import SAMPLING, chosen_steps, write_sampling
 from training.stages.distill.task import DistillTask
-from training.stages.dit.shipped import WEIGHTS, WORDS, TrainedDit, write_dit
-from training.stages.dit.starting import named, read_start, smoke_start
+from training.stages.dit.shipped import WEIGHTS, WORDS, TrainedDit, read_start, write_dit
+from training.stages.dit.starting import named, smoke_start
 from training.stages.multi.stage_data import (
     SceneBanks,
     examiner_of,

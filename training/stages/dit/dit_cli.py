@@ -22,7 +22,7 @@ from training.stages.dit.banks import dolls, people, words_of
 from training.stages.dit.examination import Examiner
 from training.stages.dit.gap_reader import GapReader
 from training.stages.dit.seen_mouths import SeenMouths
-from training.stages.dit.shipped import PRESETS, WORDS
+from training.stages.dit.shipped import PRESETS, WORDS, read_start
 from training.stages.dit.task import Denoising, DitStageConfig, DitTask, start_from_reference
 from training.stages.dit.windows import windows_of
 from training.stages.vae.shipped import READER, read_reader, read_vae
@@ -46,6 +46,9 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
         Path | None,
         typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin a new run with an earlier one's weights: its folder.")
+    ] = None,
     config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
     minutes: Annotated[
         float, typer.Option(min=0.01, help="Training time of all sittings together.")
@@ -58,9 +61,9 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     keep_freed_memory()
     try:
         settings = read_config(SMOKE if smoke else config, DitStageConfig)
-        network = _untrained(settings, "dolls" if smoke else "studio")
         folder = RunFolder.open(out, settings)
         banks = dolls(out) if smoke else people(clips or [], held_out)
+        network = _first_weights(settings, "dolls" if smoke else "studio", start, out)
         words = words_of(out / WORDS, banks.train, network.studio.text)
         windows = settings.windows
         source = windows_of(banks.train, words, windows)
@@ -88,6 +91,18 @@ def _seen(vae: Path, settings: DitStageConfig, device: torch.device) -> SeenMout
     """Read what shows mouths: the decoder, and the network that reads them."""
     reader = read_reader(vae.with_name(READER))
     return SeenMouths(read_vae(vae), reader, settings.losses.reading).to(device)
+
+
+def _first_weights(
+    settings: DitStageConfig, preset: str, start: Path | None, out: Path
+) -> StudioDiT:
+    """Give the transformer that a run begins with, and leave it the words it knows."""
+    if start is None:
+        return _untrained(settings, preset)
+    trained = read_start(start, settings.binding)
+    if not (out / WORDS).exists():
+        trained.words.write(out / WORDS)
+    return trained.dit
 
 
 def _untrained(settings: DitStageConfig, preset: str) -> StudioDiT:

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from models.errors import CheckpointError
+from models.errors import CheckpointError, InputError
 from models.studio.config import Binding, StudioConfig, studio
 from models.studio.dit import StudioDiT
 from training.runs.checkpoint import save_tensors
@@ -78,3 +78,19 @@ def read_dit(path: Path) -> TrainedDit:
         ) from error
     words = WordTable.read(file.with_name(WORDS), config.text.length)
     return TrainedDit(dit.eval(), words, preset, described)
+
+
+def read_start(start: Path, binding: Binding) -> TrainedDit:
+    """Read the weights of the stage before, for training.
+
+    Raises:
+        InputError: when they bind voices in another way.
+        CheckpointError: when they cannot be read.
+    """
+    trained = read_dit(start)
+    if trained.dit.studio.binding is not binding:
+        raise InputError(
+            f"{start} binds voices by {trained.dit.studio.binding}, this stage by {binding}; begin "
+            f"with a stage trained with binding = {binding.value!r}"
+        )
+    return trained

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from models.errors import InputError
-from models.studio.config import Binding
 from training.stages.dit.dit_cli import single
 from training.stages.dit.seen_mouths import SeenMouths
-from training.stages.dit.shipped import WEIGHTS, TrainedDit, read_dit
+from training.stages.dit.shipped import WEIGHTS
 from training.stages.vae.shipped import READER, read_reader, read_vae
 
 SINGLE = "single"  # folder of the stage before, inside a smoke run
@@ -25,22 +24,6 @@ def named(start: Path | None) -> Path:
     if start is None:
         raise InputError("name the weights to begin with: --start, the folder of an earlier stage")
     return start
-
-
-def read_start(start: Path, binding: Binding) -> TrainedDit:
-    """Read the weights of the stage before, for training.
-
-    Raises:
-        InputError: when they bind voices in another way.
-        CheckpointError: when they cannot be read.
-    """
-    trained = read_dit(start)
-    if trained.dit.studio.binding is not binding:
-        raise InputError(
-            f"{start} binds voices by {trained.dit.studio.binding}, this stage by {binding}; begin "
-            f"with a stage trained with binding = {binding.value!r}"
-        )
-    return trained
 
 
 def smoke_start(out: Path, start: Path | None) -> Path:

@@ -19,7 +19,8 @@ from training.runs.memory import keep_freed_memory
 from training.runs.processes import open_processes
 from training.runs.schedule import Budget
 from training.stages.dit.examination import log_start
-from training.stages.dit.starting import named, read_start, seen_by, smoke_start
+from training.stages.dit.shipped import read_start
+from training.stages.dit.starting import named, seen_by, smoke_start
 from training.stages.dit.task import Denoising, DitTask
 from training.stages.multi.config import MultiStageConfig, train_only
 from training.stages.multi.stage_data import examiner_of, people_banks, smoke_banks, source_of
