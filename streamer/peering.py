@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from aiortc import RTCIceServer
 
@@ -26,8 +26,13 @@ def ice_plan(settings: Settings) -> IcePlan:
     return IcePlan(stun=ice.stun, turn=ice.turn, secret=secret, seconds=ice.turn_seconds)
 
 
-def make_peers(settings: Settings) -> PeerFactory:
-    """Make what answers offers."""
+def make_peers(settings: Settings, *, now: Callable[[], float] = time.monotonic) -> PeerFactory:
+    """Make what answers offers.
+
+    Args:
+        settings: of the server.
+        now: monotonic seconds.
+    """
     plan = ice_plan(settings)
     is_local = is_loopback(settings.server.host)
 
@@ -46,4 +51,5 @@ def make_peers(settings: Settings) -> PeerFactory:
             most_bytes=settings.limits.sdp_bytes, most_candidates=settings.limits.candidates
         ),
     )
-    return PeerFactory(PeerConfig(limits=limits, addresses=addresses), ice_servers=servers)
+    config = PeerConfig(limits=limits, addresses=addresses)
+    return PeerFactory(config, ice_servers=servers, now=now)

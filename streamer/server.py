@@ -59,7 +59,9 @@ def build(
 ) -> Built:
     """Put a server together."""
     limits = settings.limits
-    registry = RoomRegistry(stage.opener, room_settings(settings), signer=signer)
+    registry = RoomRegistry(
+        stage.opener, room_settings(settings), signer=signer, machinery=stage.machinery
+    )
     sessions = SessionTable(
         SessionLimits(
             total=limits.sessions,

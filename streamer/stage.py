@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines.command_line import find_bundle, start_engine
 from engines.errors import DeviceError
@@ -12,7 +12,9 @@ from streamer.errors import InvalidInput
 from streamer.http.scene_shelf import BundleShelf, NullShelf, SceneShelf
 from streamer.media.null_generator import NullGenerator
 from streamer.rooms.avatar import AvatarOpener
+from streamer.rooms.encoders import encoder_maker
 from streamer.rooms.opening import Opened, Opener, RoomSpec
+from streamer.rooms.registry import Machinery
 from streamer.sections import EngineSettings
 from streamer.settings import Settings
 
@@ -28,6 +30,7 @@ class Stage:
     shelf: SceneShelf
     about: str  # for the log
     close: Callable[[], None]
+    machinery: Machinery = field(default_factory=Machinery)  # clock, threads and encoders
 
 
 def open_stage(settings: Settings) -> Stage:
@@ -47,7 +50,11 @@ def open_stage(settings: Settings) -> Stage:
         detector = None
     shelf = BundleShelf(bundle, detector, settings.limits.scenes)
     return Stage(
-        opener=AvatarOpener(engine, shelf.scene), shelf=shelf, about=about, close=engine.close
+        opener=AvatarOpener(engine, shelf.scene),
+        shelf=shelf,
+        about=about,
+        close=engine.close,
+        machinery=Machinery(make_encoder=encoder_maker()),  # H.264 on the GPU, where it can
     )
 
 

@@ -27,6 +27,7 @@ from streamer.http import (
     whip_routes,
 )
 from streamer.http.buckets import BucketTable
+from streamer.http.client_pages import installed_pages, page_routes
 from streamer.http.gate import BodyLimits, GateMiddleware, HostRules
 from streamer.http.loop_lag import LoopLag
 from streamer.http.observing import ObservingMiddleware
@@ -105,6 +106,7 @@ def build_app(services: Services, rates: dict[str, BucketTable]) -> FastAPI:
     app.state.services = services
     for module in ROUTES:
         app.include_router(module.router)
+    app.router.routes.extend(page_routes(installed_pages()))
     _handle_errors(app)
     _add_checks(app, services, rates)
     return app

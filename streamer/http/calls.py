@@ -21,6 +21,7 @@ from streamer.rooms.viewer import Codec, Viewer
 ANSWER_SECONDS = 10.0
 RETRY_SECONDS = 2.0
 LOST = "lost"  # the client went without a word: its seat is kept for a while
+GOODBYE = "closed"  # the client ended its connection
 CODECS: dict[Codec, str] = {"vp8": "vp8/90000", "h264": "h264/90000"}
 
 
@@ -152,6 +153,15 @@ class Calls:
         call.task.cancel()
         await asyncio.wait([call.task])  # ends with the closing of its peer
 
+    async def hang_up(self, session_id: str, kind: Kind, room: str, seat: int | None) -> None:
+        """End a call by its URL, and wait until everything of it is given back.
+
+        Raises:
+            Problem: when there is none.
+        """
+        if not self.sessions.has_departed(session_id, kind, room, seat):
+            await self.end(self.sessions.find(session_id, kind, room, seat))
+
     async def close(self) -> None:
         """End every call."""
         await asyncio.gather(*(self.end(c.session, "server") for c in tuple(self._calls.values())))
@@ -203,7 +213,10 @@ class Calls:
             reason = call.reason or reason
             call.let_go(reason)
             self._calls.pop(session.id, None)
-            self.sessions.close(session)
+            if reason == GOODBYE:
+                self.sessions.depart(session)
+            else:
+                self.sessions.close(session)
             log.info("%s ends: %s", session.kind, reason)
             await peer.close()
 

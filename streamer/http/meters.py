@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -64,6 +65,8 @@ class Meters:
             registry=self.registry,
         )
         slowest.set_function(self.lag_p99)
+        tasks = Gauge("parley_tasks", "Tasks of the event loop now.", registry=self.registry)
+        tasks.set_function(_tasks)
 
     def add(self, collector: Collector) -> None:
         """Let another part's figures be read together with these."""
@@ -99,3 +102,11 @@ class Meters:
     def text(self) -> bytes:
         """Write everything in Prometheus' format."""
         return generate_latest(self.registry)
+
+
+def _tasks() -> float:
+    """Count the tasks of the running loop; 0 where there is none."""
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:
+        return 0.0

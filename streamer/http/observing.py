@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer.http.problem import Code, Problem, answer
 
 logger = logging.getLogger(__name__)
+HUNG_UP = 499  # what nginx counts such requests as; never sent
 
 
 class Seen(NamedTuple):
@@ -45,6 +47,8 @@ class ObservingMiddleware:
 
         try:
             await self._app(scope, receive, watch)
+        except ClientDisconnect:
+            status = HUNG_UP  # in the middle of its body: nobody is left to be told
         except Exception:  # a bug: no other request may suffer from it
             logger.exception("%s %s failed", scope["method"], scope["path"])
             if status:  # too late to say it

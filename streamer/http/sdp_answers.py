@@ -53,13 +53,18 @@ async def trickle(request: Request, services: Services, session: Session) -> Res
 
     Raises:
         Problem: 428 and 412 by If-Match, 415, and 422 for an ICE restart, which we do not do.
+
+    whip-whep 1.2 sends no If-Match for WHEP: there, a fragment with the user fragment of the
+    session's own offer says as well which ICE session it means.
     """
     _check_type(request, FRAGMENT, "Accept-Patch")
     # @eyevinn/whip-web-client 1.1 follows an early draft: it sends the tag in a header ETag.
     tag = request.headers.get("if-match") or request.headers.get("etag")
+    fragment = describe(await request.body(), services.settings.limits.candidates)
+    if tag is None and session.kind == "whep" and fragment.ufrags & session.offer.ufrags:
+        tag = session.etag
     if tag is None:
         raise Problem(Code.IF_MATCH_MISSING, "send If-Match with the ETag of the session")
-    fragment = describe(await request.body(), services.settings.limits.candidates)
     if tag.strip() == "*" or fragment.is_restart_of(session.offer):
         raise Problem(
             Code.UNSUPPORTED, "this server restarts no ICE; end the session and begin a new one"

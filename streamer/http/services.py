@@ -81,7 +81,11 @@ class Services:
             raise Problem(Code.NOT_FOUND, f"{error}; it may have ended") from error
 
 
-def services_of(connection: HTTPConnection) -> Services:
+# Dependencies are coroutines, though none of them waits: FastAPI runs plain functions on threads,
+# four hops a request, and its pool of 40 threads would be one more limit that strangers meet.
+
+
+async def services_of(connection: HTTPConnection) -> Services:
     """Give what the application was built with."""
     services: Services = connection.app.state.services
     return services
@@ -93,7 +97,7 @@ _scheme = HTTPBearer(
 )
 
 
-def caller_of(
+async def caller_of(
     request: Request,
     services: ServicesDep,
     _shown: Annotated[HTTPAuthorizationCredentials | None, Depends(_scheme)],
@@ -105,7 +109,7 @@ def caller_of(
 CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
-def require_admin(caller: CallerDep) -> Caller:
+async def require_admin(caller: CallerDep) -> Caller:
     """Give the caller, who may act for the whole server."""
     caller.require_server()
     return caller
@@ -114,7 +118,7 @@ def require_admin(caller: CallerDep) -> Caller:
 AdminDep = Annotated[Caller, Depends(require_admin)]
 
 
-def require_viewer(room_id: str, caller: CallerDep) -> Caller:
+async def require_viewer(room_id: str, caller: CallerDep) -> Caller:
     """Give the caller, who may see this room."""
     caller.require(Role.VIEW, room_id)
     return caller

@@ -16,6 +16,7 @@ from streamer.http.problem import Code, Problem
 Kind = Literal["whip", "whep", "join", "socket", "events"]
 RETRY_SECONDS = 5.0
 NO_OFFER = Described("", frozenset(), 0)  # of a session that is no WebRTC call
+MOST_DEPARTED = 256
 NONE_SUCH = "there is no such session; it may have ended"
 
 
@@ -62,6 +63,7 @@ class SessionTable:
         self._sessions: dict[str, Session] = {}
         self._owners: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
+        self._departed: dict[str, Session] = {}  # said goodbye over their connection, oldest first
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -106,6 +108,25 @@ class SessionTable:
             counter[key] -= 1
             if counter[key] <= 0:
                 del counter[key]
+
+    def depart(self, session: Session) -> None:
+        """Give the place back of a session whose client said goodbye over its connection.
+
+        Browsers' clients do that first and send DELETE then. The newest are remembered for it; the
+        oldest is forgotten when there are too many.
+        """
+        self.close(session)
+        self._departed[session.id] = session
+        if len(self._departed) > MOST_DEPARTED:
+            del self._departed[next(iter(self._departed))]
+
+    def has_departed(self, session_id: str, kind: Kind, room: str, seat: int | None) -> bool:
+        """Say once whether a session ended by its client's goodbye; the second time it is gone."""
+        session = self._departed.get(session_id)
+        if session is None or (session.kind, session.room, session.seat) != (kind, room, seat):
+            return False
+        del self._departed[session_id]
+        return True
 
     @contextmanager
     def opened(self, kind: Kind, room: str, seat: int | None, caller: Caller) -> Iterator[Session]:

@@ -49,7 +49,7 @@ async def add_candidates(
 @router.delete(SESSION)
 async def end(room_id: str, session_id: str, services: ServicesDep, _: ViewerDep) -> Response:
     """Stop watching."""
-    await services.calls.end(services.calls.sessions.find(session_id, "whep", room_id))
+    await services.calls.hang_up(session_id, "whep", room_id, None)
     return Response(status_code=200)
 
 

@@ -64,8 +64,7 @@ async def end(
 ) -> Response:
     """End a session and leave the seat."""
     caller.require(Role.PUBLISH, room_id, seat)
-    session = services.calls.sessions.find(session_id, "whip", room_id, seat)
-    await services.calls.end(session)
+    await services.calls.hang_up(session_id, "whip", room_id, seat)
     return Response(status_code=200)
 
 

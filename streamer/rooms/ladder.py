@@ -1,5 +1,8 @@
 """What a room gives up when it falls behind: steps, then frame rate, then frames; never latency.
 
+Giving up helps a machine that is too slow. One that is fast enough and was held up for a moment
+makes late chunks, too; there the lead grows, see lead.py, and nothing is given up.
+
 Pure: a state and an observation give the next state.
 """
 
@@ -7,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 WINDOW = 4  # chunks that are judged together on the way down
 LATE_TO_FALL = 2  # of them
@@ -31,6 +35,7 @@ class LadderState:
 
     rung: int = 0
     recent_late: tuple[bool, ...] = ()  # newest last
+    recent_load: tuple[float, ...] = ()
     calm: int = 0  # chunks in a row with slack
     calm_to_climb: int = CALM_TO_CLIMB
     since_climb: int | None = None  # chunks since the last step up; None: it has proved itself
@@ -58,18 +63,26 @@ def observe(state: LadderState, *, is_late: bool, load: float, last_rung: int) -
         last_rung: the number of the deepest rung.
     """
     late = (*state.recent_late, is_late)[-WINDOW:]
+    loads = (*state.recent_load, load)[-WINDOW:]
     since = None if state.since_climb is None else state.since_climb + 1
     if since is not None and since > state.calm_to_climb:
         since = None
         state = replace(state, calm_to_climb=CALM_TO_CLIMB)
     is_calm = not is_late and load < SLACK_TO_CLIMB
     state = replace(
-        state, recent_late=late, calm=state.calm + 1 if is_calm else 0, since_climb=since
+        state,
+        recent_late=late,
+        recent_load=loads,
+        calm=state.calm + 1 if is_calm else 0,
+        since_climb=since,
     )
-    if sum(late) >= LATE_TO_FALL and state.rung < last_rung:
+    is_slow = median(loads) >= SLACK_TO_CLIMB
+    if is_slow and sum(late) >= LATE_TO_FALL and state.rung < last_rung:
         return _fall(state)
     if state.rung and state.calm >= state.calm_to_climb:
-        return replace(state, rung=state.rung - 1, recent_late=(), calm=0, since_climb=0)
+        return replace(
+            state, rung=state.rung - 1, recent_late=(), recent_load=(), calm=0, since_climb=0
+        )
     return state
 
 
@@ -79,5 +92,11 @@ def _fall(state: LadderState) -> LadderState:
     if state.since_climb is not None:
         wait = min(2 * wait, MOST_CALM)
     return replace(
-        state, rung=state.rung + 1, recent_late=(), calm=0, calm_to_climb=wait, since_climb=None
+        state,
+        rung=state.rung + 1,
+        recent_late=(),
+        recent_load=(),
+        calm=0,
+        calm_to_climb=wait,
+        since_climb=None,
     )

@@ -48,6 +48,7 @@ class Seat:
         self.name = name
         self.kind: SeatKind | None = None
         self.holder: str | None = None
+        self._can_return = False  # whether the holder has a name that may be given again
         self.is_speaking = False  # a live voice, by voice activity detection
         self.lost_at: float | None = None
         self.input: SeatInput | None = None
@@ -82,6 +83,7 @@ class Seat:
             self.clear()
         self.kind, self.lost_at = kind, None
         self.holder = holder or secrets.token_urlsafe(16)
+        self._can_return = holder is not None
         self._line.is_live = kind == "live"
         self.input = SeatInput(self)
         self._host.measures.publishers_joined += 1
@@ -182,7 +184,10 @@ class Seat:
             self.tell(EventKind.VOICE_STARTED if is_speaking else EventKind.VOICE_STOPPED)
 
     def lose(self) -> None:
-        """The connection is gone; the seat waits for its holder."""
+        """The connection is gone; the seat waits for its holder, if that one can be known again."""
+        if not self._can_return:
+            self.leave("lost")
+            return
         self.report_voice(is_speaking=False)
         self.lost_at = self._host.now()
         if self.input is not None:
@@ -312,7 +317,10 @@ class SeatInput:
         self._seat.report_voice(is_speaking=is_speaking)
 
     def lost(self) -> None:
-        """The connection is gone without a word: keep the seat for its holder for a while."""
+        """The connection is gone without a word: keep the seat for its holder for a while.
+
+        Nobody can come back to a seat that was taken without a name: it is free at once.
+        """
         if self._ended is None:
             self._seat.lose()
 

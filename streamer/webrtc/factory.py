@@ -30,7 +30,7 @@ from streamer.webrtc.aiortc_seams import check_version, listen_on, tap_packets, 
 from streamer.webrtc.ends import VoiceSink, Watched
 from streamer.webrtc.opus_relay import OpusRelay
 from streamer.webrtc.peer import Peer, PeerLimits
-from streamer.webrtc.sdp import RECEIVES, SENDS, Direction, Offer, prepare_offer
+from streamer.webrtc.sdp import RECEIVES, SENDS, Direction, Offer, decline_video, prepare_offer
 from streamer.webrtc.tracks import PictureTrack, SoundTrack
 
 # What aiortc raises over an offer that it cannot read; its parser checks little.
@@ -165,6 +165,8 @@ class PeerFactory:
             await listen_on(pc, self.config.addresses)
         await pc.setLocalDescription(await pc.createAnswer())
         peer = Peer(pc, self.config.limits, offer.main_mid, self._now)
+        if offer.has_foreign_video:
+            peer.answer = decline_video(peer.answer)
         for transceiver in pc.getTransceivers():
             if ends.watched is not None and transceiver.kind == "video":
                 _listen(peer, transceiver.sender, ends.watched)

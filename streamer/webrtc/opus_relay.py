@@ -29,6 +29,7 @@ class OpusRelay:
 
     def __init__(self, bitrate: int = 40_000) -> None:
         self.encoded = 0  # blocks
+        self.encoders = 0  # made
         self._bitrate = bitrate
         self._entries: dict[int, _Entry] = {}
 
@@ -53,6 +54,7 @@ class OpusRelay:
     def _encoder_after(self, before: Block | None) -> OpusEncoder:
         entry = None if before is None else self._entries.get(id(before))
         if entry is None or entry.encoder is None:
+            self.encoders += 1
             return OpusEncoder(self._bitrate)
         encoder, entry.encoder = entry.encoder, None
         return encoder

@@ -30,7 +30,9 @@ LOOK = 1.0  # seconds between two looks at whether the client is there
 class PeerLimits:
     """How long a connection waits, in seconds, and what a client may send."""
 
-    connect: float = 20.0  # from the answer to the connection
+    # From the answer to the connection: a client that dies meanwhile must be gone within 10 s,
+    # and a second or two is what ICE and DTLS take, also through TURN.
+    connect: float = 8.0
     silence: float = 6.0  # without any packet and any answer: the client is gone
     candidates: CandidatePolicy = field(default_factory=CandidatePolicy)
     sdp: SdpLimits = field(default_factory=SdpLimits)

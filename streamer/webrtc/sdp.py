@@ -77,6 +77,7 @@ class Offer(NamedTuple):
     main_mid: str  # of the section whose transport all share
     slow_candidates: tuple[str, ...]  # names to be asked for in the network; added later
     refused_candidates: int
+    has_foreign_video: bool  # declined, in codecs that aiortc cannot read; see `decline_video`
 
 
 def read_sections(text: str, limits: SdpLimits) -> tuple[tuple[str, ...], list[Section]]:
@@ -149,16 +150,48 @@ def prepare_offer(
     otherwise = stated[0] if stated else DIRECTIONS[0]
     kept: list[str] = [line for line in session if not DROPPED.match(line)]
     slow: list[str] = []
-    refused, directions = 0, {}
+    refused, directions, is_foreign = 0, {}, False
     for section in sections:
         quick, late, dropped = _allowed(section, policy)
         refused += dropped
         slow += late
+        is_foreign = is_foreign or _is_foreign(section, codec)
         kept += [*_reduced(section, codec), *quick]
         if section.kind != "application":
             directions[section.kind] = section.direction(otherwise)
     main = _main_mid(session, sections)
-    return Offer("\r\n".join(kept) + "\r\n", directions, main, tuple(slow), refused)
+    text = "\r\n".join(kept) + "\r\n"
+    return Offer(text, directions, main, tuple(slow), refused, is_foreign)
+
+
+def decline_video(answer: str) -> str:
+    """Reject the video section of an answer: port 0, and no part of the bundle (RFC 9143, 7.3.3).
+
+    For offers of pictures that we never take, in a codec that aiortc cannot read (OBS and FFmpeg
+    publish H.264 alone): it reads VP8 in its place, which the client must not see.
+    """
+    lines = answer.replace("\r\n", "\n").rstrip("\n").split("\n")
+    starts = [n for n, line in enumerate(lines) if line.startswith("m=")]
+    session = lines[: starts[0]]
+    kept: list[str] = []
+    for start, end in itertools.pairwise([*starts, len(lines)]):
+        section = Section(tuple(lines[start:end]))
+        if section.kind != "video":
+            kept += section.lines
+            continue
+        mid = next(line for line in section.lines if line.startswith("a=mid:"))
+        parts = section.lines[0].split()
+        kept += [f"m=video 0 {' '.join(parts[2:])}", "c=IN IP4 0.0.0.0", mid, "a=inactive"]
+        gone = mid.removeprefix("a=mid:")
+        session = [_without(line, gone) for line in session]
+    return "\r\n".join([*session, *kept]) + "\r\n"
+
+
+def _without(line: str, mid: str) -> str:
+    """Take a section out of the bundle, if this line names it."""
+    if not line.startswith("a=group:BUNDLE"):
+        return line
+    return " ".join(part for part in line.split() if part != mid)
 
 
 def allowed_candidates(fragment: str, policy: CandidatePolicy, limits: SdpLimits) -> list[str]:
@@ -205,6 +238,9 @@ def _main_mid(session: tuple[str, ...], sections: list[Section]) -> str:
         raise InvalidInput("every section of an offer must have one a=mid of its own")
     if len(groups) != 1 or sorted(groups[0]) != sorted(mids):
         raise InvalidInput("an offer must bundle all its sections (a=group:BUNDLE)")
+    if groups[0][0] != mids[0]:
+        # aiortc would stop the transport that all share, and leak its socket.
+        raise InvalidInput("an offer must bundle with its first section first (a=group:BUNDLE)")
     return groups[0][0]
 
 
@@ -231,6 +267,10 @@ def _reduced(section: Section, codec: Codec | None) -> list[str]:
     """Give a section's lines without candidates and without formats that we do not use."""
     if section.kind == "application":
         return [line for line in section.lines if not DROPPED.match(line)]
+    if _is_foreign(section, codec):
+        first = section.lines[0].split()[:4]
+        rest = [x for x in section.lines[1:] if not (DROPPED.match(x) or ABOUT_FORMAT.match(x))]
+        return [" ".join(first), *rest, f"a=rtpmap:{first[3]} VP8/90000"]
     numbers = _used(section, codec)
     if not numbers:
         wanted = "Opus at 48 kHz" if section.kind == "audio" else (codec or "vp8").upper()
@@ -243,6 +283,12 @@ def _reduced(section: Section, codec: Codec | None) -> list[str]:
         if about is None or about[1] in numbers:
             kept.append(line)
     return [head, *kept]
+
+
+def _is_foreign(section: Section, codec: Codec | None) -> bool:
+    """Whether a section's pictures, which we decline, come in codecs that aiortc cannot read."""
+    is_declined = section.kind == "video" and codec is None
+    return is_declined and bool(section.formats) and not _used(section, codec)
 
 
 def _used(section: Section, codec: Codec | None) -> list[str]:

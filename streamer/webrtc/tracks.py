@@ -73,6 +73,11 @@ class SoundTrack(MediaStreamTrack):
             except Ended as error:
                 self.stop()
                 raise MediaStreamError(str(error)) from error
+            if self._before is None:
+                # Whoever has just come gives 40 ms away, to know which encoder the mix is with: a
+                # new one would be heard as a click by everybody else.
+                self._before = sound.samples
+                continue
             payloads = self._relay.packets(sound.samples, self._before)
             self._before = sound.samples
             self._next_at = asyncio.get_running_loop().time()

@@ -24,6 +24,19 @@ def test_a_viewer_gets_a_session_and_lets_it_go(open_house: House) -> None:
     assert open_house.client.get(f"/rooms/{room}").json()["viewers"] == 0
 
 
+def test_a_viewer_without_if_match_is_known_by_its_ice_credentials(open_house: House) -> None:
+    """whip-whep 1.2 reads the ETag of WHIP alone."""
+    room = open_house.open_room()
+    answer = open_house.client.post(f"/rooms/{room}/whep", content=OFFER, headers=SDP)
+    session = answer.headers["location"]
+    statuses = [
+        open_house.client.patch(session, content=body, headers=FRAGMENT).status_code
+        for body in (f"a=ice-ufrag:abcd\r\na={CANDIDATE}\r\n", f"a={CANDIDATE}\r\n")
+    ]
+    assert statuses == [204, 428]
+    assert len(open_house.peers.made[-1].fragments) == 1
+
+
 def test_head_says_what_whep_speaks(open_house: House) -> None:
     answer = open_house.client.head(f"/rooms/{open_house.open_room()}/whep")
     assert (answer.status_code, answer.headers["content-type"]) == (204, "application/sdp")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from tests.streamer.http.house import CANDIDATE, FRAGMENT, OFFER, SDP, House, house
+from tests.streamer.http.house import CANDIDATE, FRAGMENT, KEY, OFFER, SDP, House, bearer, house
 
 
 def whip(room: str, seat: int = 0) -> str:
@@ -55,20 +56,53 @@ def test_a_deleted_session_frees_its_seat(open_house: House) -> None:
     publish(open_house, room)
 
 
-def test_a_lost_connection_keeps_the_seat_for_a_while(open_house: House) -> None:
-    room = open_house.open_room()
-    publish(open_house, room)
-    peer = open_house.peers.made[0]
+def lose(running: House) -> None:
+    """Let the last client go without a word."""
+    peer = running.peers.made[-1]
     peer.reason = "lost"
 
-    async def lose() -> None:
+    async def end() -> None:
         peer.over.set()
 
-    open_house.run(lose)
+    running.run(end)
+    running.settle(lambda: not len(running.built.services.calls.sessions))
+
+
+def test_a_lost_connection_keeps_the_seat_for_its_token_for_a_while() -> None:
+    with house(auth={"mode": "on", "key": KEY}) as running:
+        made = running.client.post("/rooms", json={"scene": "null"}, headers=bearer("admin"))
+        room = made.json()["id"]
+        ada = bearer("publish", room, 0, sub="ada")
+        headers = {**SDP, **ada}
+        offered = partial(running.client.post, whip(room), content=OFFER, headers=headers)
+        assert offered().status_code == 201
+        lose(running)
+        seat = running.client.get(f"/rooms/{room}", headers=ada).json()["seats"][0]
+        assert (seat["is_taken"], seat["is_connected"]) == (True, False)
+        assert offered().status_code == 201
+
+
+def test_a_lost_connection_of_a_nameless_client_frees_the_seat_at_once(open_house: House) -> None:
+    room = open_house.open_room()
+    publish(open_house, room)
+    lose(open_house)
+    assert not open_house.client.get(f"/rooms/{room}").json()["seats"][0]["is_taken"]
+    publish(open_house, room)
+
+
+def test_a_client_that_said_goodbye_before_its_delete_is_told_that_it_worked(
+    open_house: House,
+) -> None:
+    session, _ = publish(open_house, open_house.open_room())
+    peer = open_house.peers.made[-1]
+
+    async def close() -> None:
+        peer.over.set()
+
+    open_house.run(close)
     open_house.settle(lambda: not len(open_house.built.services.calls.sessions))
-    seat = open_house.client.get(f"/rooms/{room}").json()["seats"][0]
-    assert (seat["is_taken"], seat["is_connected"]) == (True, False)
-    assert len(open_house.built.services.calls.sessions) == 0
+    assert open_house.client.get(session).status_code == 404
+    assert [open_house.client.delete(session).status_code for _ in range(2)] == [200, 404]
 
 
 def test_candidates_trickle_in(open_house: House) -> None:

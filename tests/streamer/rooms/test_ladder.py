@@ -39,6 +39,13 @@ def test_two_late_chunks_of_four_step_down_and_never_below_the_last() -> None:
     assert run(state, late=True, load=1.2, times=50).rung == LAST
 
 
+def test_a_fast_machine_that_was_held_up_gives_nothing_up() -> None:
+    state = LadderState()
+    for load in (0.2, 1.3, 0.1, 1.1, 0.2, 0.2) * 20:
+        state = observe(state, is_late=load > 1, load=load, last_rung=LAST)
+        assert state.rung == 0
+
+
 def test_slack_for_long_steps_up_one_rung_at_a_time() -> None:
     state = LadderState(rung=3)
     assert run(state, late=False, load=0.5, times=CALM_TO_CLIMB - 1).rung == 3

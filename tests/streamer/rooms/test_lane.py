@@ -170,5 +170,6 @@ def test_a_room_on_real_threads_speaks_records_and_ends(tmp_path: Path) -> None:
     room_id = asyncio.run(scene())
     with av.open(str(tmp_path / f"{room_id}.mp4")) as file:
         assert len(list(file.decode(video=0))) >= 20
-    left = [thread.name for thread in threading.enumerate() if thread.name == "generation"]
-    assert left == []
+    for thread in [each for each in threading.enumerate() if each.name == "generation"]:
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()

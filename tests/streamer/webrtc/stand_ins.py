@@ -228,8 +228,8 @@ class Client:
         async with asyncio.timeout(20):
             await peer.connected.wait()
 
-    def openings(self) -> list[tuple[float, float]]:
-        """When each picture was complete here, and how far the mouth in it is open."""
+    def openings(self, seat: int = 0, people: int = 1) -> list[tuple[float, float]]:
+        """When each picture was complete here, and how far a seat's mouth in it is open."""
         decoder = av.CodecContext.create("libvpx", "r")
         assert isinstance(decoder, VideoCodecContext)
         found, data = [], b""
@@ -237,8 +237,9 @@ class Client:
             data += packet.data
             if packet.is_last:
                 for frame in decoder.decode(av.Packet(data)):
-                    pixels = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-                    found.append((packet.at, read_opening(pixels, 0, 1)))
+                    shown = frame.reformat(format="rgb24", threads=1)
+                    pixels = np.asarray(shown.to_ndarray(), np.uint8)
+                    found.append((packet.at, read_opening(pixels, seat, people)))
                 data = b""
         return found
 

@@ -14,12 +14,14 @@ from streamer.errors import InvalidInput
 from streamer.media.level import LevelConfig
 from streamer.webrtc.factory import PeerFactory
 from streamer.webrtc.peer import Peer
+from streamer.webrtc.tracks import SoundTrack
 from tests.streamer.media.simulated_link import speech_like
 from tests.streamer.webrtc.stand_ins import (
     LOCAL,
     Client,
     Ear,
     Microphone,
+    ShownSound,
     Stage,
     bursts,
     close,
@@ -134,7 +136,7 @@ def test_twenty_viewers_cost_one_encode() -> None:
         await stage.play()
         await asyncio.sleep(0.5)
         assert stage.encoder.frames == 15
-        assert made.relay.encoded == 15
+        assert made.relay.encoded == 14  # the first sound tells whose encoder goes on
         for client in clients:
             assert len({p.timestamp for p in client.packets["video"]}) == 15
             assert [p.data for p in client.packets["audio"]] == [
@@ -269,5 +271,27 @@ def test_an_offer_of_the_wrong_direction_is_refused(kind: str) -> None:
         with pytest.raises(InvalidInput, match="must offer to"):
             await answering
         await client.pc.close()
+
+    run(call)
+
+
+def test_a_viewer_who_comes_later_does_not_take_the_others_encoder_away() -> None:
+    async def call() -> None:
+        stage, relay = Stage(bursts(1, 15), 15), factory().relay
+        blocks = [ShownSound(np.full(1920, n, np.int16), 1920 * n) for n in range(4)]
+        others, newcomers = stage.watch(), stage.watch()
+        other, newcomer = SoundTrack(others, relay), SoundTrack(newcomers, relay)
+        for block in blocks[:2]:
+            others.sounds.put_nowait(block)
+        await other.recv()
+        coming = asyncio.create_task(newcomer.recv())
+        for block in blocks[2:]:
+            newcomers.sounds.put_nowait(block)  # it is the first to send each
+            await asyncio.sleep(0.02)
+            others.sounds.put_nowait(block)
+            await other.recv()
+            await other.recv()
+        await coming
+        assert relay.encoders == 1
 
     run(call)

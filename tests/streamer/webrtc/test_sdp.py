@@ -216,3 +216,39 @@ def test_a_publisher_that_also_offers_pictures_has_them_declined() -> None:
         await client.close()
 
     run(call)
+
+
+def test_a_bundle_that_does_not_begin_with_its_first_section_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="first section"):
+        prepare(BROWSER.replace("BUNDLE 0 1", "BUNDLE 1 0"))
+
+
+def test_pictures_in_a_codec_that_we_do_not_read_are_rejected_and_the_voice_is_taken() -> None:
+    """OBS and FFmpeg offer H.264 alone, in any profile."""
+
+    async def call() -> None:
+        client = RTCPeerConnection()
+        client.addTransceiver("audio", "sendonly")
+        client.addTransceiver("video", "sendonly")
+        offer = await client.createOffer()
+        await listen_on(client, [HOST])
+        await client.setLocalDescription(offer)
+        head, video = client.localDescription.sdp.split("m=video ")
+        lines = [x for x in video.split("\r\n")[1:] if not x.startswith(("a=rtpmap", "a=fmtp"))]
+        high = "a=fmtp:106 packetization-mode=1;profile-level-id=640c1f"
+        video = "\r\n".join(["9 UDP/TLS/RTP/SAVPF 106", *lines, "a=rtpmap:106 H264/90000", high])
+        text = head + "m=video " + video + "\r\n"
+        peer = await PeerFactory(LOCAL).answer_publisher(text.replace("\r\n\r\n", "\r\n"), Ear())
+        lines = peer.answer.splitlines()
+        assert "a=group:BUNDLE 0" in lines
+        assert lines[-4:] == [
+            "m=video 0 UDP/TLS/RTP/SAVPF 106",
+            "c=IN IP4 0.0.0.0",
+            "a=mid:1",
+            "a=inactive",
+        ]
+        assert "a=recvonly" in lines
+        await peer.close()
+        await client.close()
+
+    run(call)

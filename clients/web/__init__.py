@@ -1,0 +1,1 @@
+"""Web pages: plain ES modules, no framework, no build step."""
