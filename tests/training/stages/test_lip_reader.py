@@ -142,7 +142,7 @@ def test_a_guess_starts_as_the_still_and_learns_from_motion(batch: Batch) -> Non
     errors = []
     for _ in range(150):
         error = (guess(still, batch) - target).abs().mean()
-        errors.append(float(error))
+        errors.append(float(error.detach()))
         optimizer.zero_grad()
         torch.autograd.backward(error)
         optimizer.step()
