@@ -24,12 +24,13 @@ from engines.command_line import (
     start_engine,
 )
 from engines.errors import InputError
+from engines.manifest import SCENE_DESCRIPTION
 from engines.render import Progress, Voices, film
 from engines.scene.detection import FaceDetector
 from engines.scene.picture import read_picture
 from engines.scene.prepare import Wishes, prepare_scene
 from engines.scene.scene import Scene
-from engines.scene.store import DESCRIPTION, read_scene, ready_scene, scene_for
+from engines.scene.store import read_scene, ready_scene, scene_for
 from engines.stream import AvatarStream
 from engines.video_file import Mix, VideoFile, gains
 
@@ -111,7 +112,7 @@ def find_scene(bundle: Bundle, name: str | None, wishes: Wishes, voices: int) ->
     if name is None:
         return ready_scene(bundle, scene_for(bundle, voices))
     path = Path(name)
-    if (path / DESCRIPTION).is_file():
+    if (path / SCENE_DESCRIPTION).is_file():
         return read_scene(bundle, path)
     if path.is_file():
         detector = FaceDetector() if wishes.boxes is None else None

@@ -32,6 +32,7 @@ from export.finishing import Finished
 from export.network import STATE_OUTPUT
 from export.records import Record
 from export.request import ExportRequest, Target
+from export.scenes import copy_scenes
 from export.shapes import TensorSpec
 
 
@@ -137,7 +138,7 @@ def write_bundle(
             "rotation": facts.rotation,
             "sampling": Sampling(
                 sampler="euler",
-                schedules=(request.timesteps,),
+                schedules=request.schedules,
                 context_timestep=facts.context_timestep,
             ),
             "region": facts.region,
@@ -149,7 +150,7 @@ def write_bundle(
                 for each in request.sizes
             ),
             "networks": tuple(each.entry for each in records),
-            "scenes": (),
+            "scenes": copy_scenes(request.scenes, request.out),
             "parity": tuple(each.parity for each in records),
             "source_commit": commit,
             "license": facts.license,

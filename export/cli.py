@@ -10,13 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from export.errors import ExportError
+from engines.manifest import ArtifactError
+from export.errors import ExportError, RequestError
 from export.estimate import estimate, require_space
 from export.finishing import require_tools
 from export.publishing import publish
 from export.recipes import recipe, recipes
 from export.request import ExportRequest, Target, parse_size
 from export.running import run_export
+from export.scenes import read_scenes
 from export.tensorrt.check import CASES, check_case
 from export.weights import Weights
 from models.errors import ModelError
@@ -58,7 +60,20 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
     gpu: Annotated[
         list[str] | None, typer.Option(help="For --target tensorrt: SM89, SM120, ... or any.")
     ] = None,
-    steps: Annotated[str, typer.Option(help="Timesteps, falling.")] = "1000,500",
+    steps: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Timesteps, falling: 1000,500 by default. May be given several times, each of "
+            "another length; the first is the bundle's default."
+        ),
+    ] = None,
+    scenes: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of prepared scenes: they come with the bundle, and calibrate int8.",
+        ),
+    ] = None,
     parity_chunks: Annotated[
         int, typer.Option(min=1, help="Chunks rolled to compare with torch.")
     ] = 50,
@@ -86,12 +101,20 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             roles=frozenset(role or ()),
             gpus=tuple(gpu or ()),
             parity_chunks=parity_chunks,
-            timesteps=tuple(float(step) for step in steps.split(",")),
+            schedules=tuple(_schedule(text) for text in steps or ["1000,500"]),
+            scenes=() if scenes is None else read_scenes(scenes),
         )
         _export(request, is_estimate=only_estimate)
-    except (ExportError, ModelError) as error:
+    except (ExportError, ArtifactError, ModelError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def _schedule(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(step) for step in text.split(","))
+    except ValueError as error:
+        raise RequestError(f"--steps {text!r} is no list of timesteps, as 1000,500") from error
 
 
 def _export(request: ExportRequest, *, is_estimate: bool) -> None:

@@ -23,7 +23,7 @@ from export.errors import RequestError
 from export.families.family import Family
 from export.fp8 import watched
 from export.fp8_linear import quantize_linears
-from export.network import STATE_OUTPUT, ExportNetwork
+from export.network import STATE_OUTPUT, ExportNetwork, Streams
 from export.onnx_file import write_onnx
 from export.program_file import write_program
 from export.recipes import Built
@@ -99,27 +99,37 @@ def count_flops(network: ExportNetwork, call: Call) -> int:
     return int(counter.get_total_flops())
 
 
-def reference_calls(network: ExportNetwork, known: Mapping[str, Tensor]) -> tuple[Call, ...]:
-    """Call a network in torch a few times, its states passed on.
+def reference_calls(
+    network: ExportNetwork, known: Mapping[str, Tensor], shown: Streams = ()
+) -> tuple[Call, ...]:
+    """Call a network in torch, its states passed on within each stream.
 
     Args:
         network: still with its module.
-        known: what networks before it gave; an input of such a name takes it from there.
+        known: what networks before it gave; a drawn input of such a name takes it from there.
+        shown: what the network meets in scenes; without it, a few calls on drawn inputs.
     """
-    generator = torch.Generator().manual_seed(SEED)
-    states = {spec.name: spec.zeros() for spec in network.inputs if spec.name in network.states}
     calls = []
-    for _ in range(CALLS if network.states else 1):
-        drawn = {
+    for stream in shown or (_drawn_stream(network, known),):
+        states = {spec.name: spec.zeros() for spec in network.inputs if spec.name in network.states}
+        for given in stream:
+            inputs = {**given, **states}
+            outputs = network.run(inputs)
+            states = {name: outputs[f"{STATE_OUTPUT}{name}"] for name in network.states}
+            calls.append(Call(inputs, outputs))
+    return tuple(calls)
+
+
+def _drawn_stream(network: ExportNetwork, known: Mapping[str, Tensor]) -> tuple[Named, ...]:
+    generator = torch.Generator().manual_seed(SEED)
+    return tuple(
+        {
             spec.name: known[spec.name] if spec.name in known else _drawn(spec, generator)
             for spec in network.inputs
             if spec.name not in network.states
         }
-        inputs = {**drawn, **states}
-        outputs = network.run(inputs)
-        states = {name: outputs[f"{STATE_OUTPUT}{name}"] for name in network.states}
-        calls.append(Call(inputs, outputs))
-    return tuple(calls)
+        for _ in range(CALLS if network.states else 1)
+    )
 
 
 def _drawn(spec: TensorSpec, generator: torch.Generator) -> Tensor:
@@ -164,14 +174,25 @@ def draft_piece(built: Built, desk: Desk) -> Iterator[Draft]:
     """
     known: Named = {}
     halves = _half_inputs(built, desk)
+    shown = _shown(built, desk)
     for network in built.networks:
         if any(desk.is_pending(each.key) for each in built.networks):
-            calls = reference_calls(network, known)
+            calls = reference_calls(network, known, shown.get(network.role, ()))
             known |= {k: v for k, v in calls[0].outputs.items() if k.startswith("ref.")}
         if desk.is_pending(network.key):
             yield _draft_companion(network, calls, halves, desk)
     if built.family is not None and desk.is_pending(dit_key(desk.shape)):
         yield _draft_transformer(built.family, desk)
+
+
+def _shown(built: Built, desk: Desk) -> dict[str, Streams]:
+    """Collect what networks meet in the scenes of this size, by their roles."""
+    found: dict[str, Streams] = {}
+    if built.shown is not None:
+        for picture in desk.request.pictures(desk.shape.label):
+            for role, streams in built.shown(picture).items():
+                found[role] = found.get(role, ()) + streams
+    return found
 
 
 def _half_inputs(built: Built, desk: Desk) -> frozenset[str]:

@@ -15,6 +15,7 @@ from export.dit import Form
 from export.drafts import SLICE, SLICE_BF16, Draft, Graph
 from export.errors import CompileError, ExportError
 from export.fp8 import quantize_fp8
+from export.half_storage import store_half
 from export.onnx_file import data_file, remove
 from export.openvino_file import load_openvino, write_openvino
 from export.parity import ParityReport, compare_outputs, compare_rolls, require, worst_of
@@ -117,6 +118,8 @@ def _onnx(draft: Draft, request: ExportRequest) -> Finished:
         remove(plain)
     else:
         precision = "fp32"  # networks beside an engine keep it
+    if request.precision == "int8":
+        store_half(path)
     report = _compare(draft, OrtRunner(draft.graph.network, path), precision)
     files = _onnx_files(path)
     return Finished(draft.graph, files, precision, _flavor(draft), report, None, draft.flops)

@@ -16,6 +16,8 @@ from export.errors import RequestError
 from export.shapes import TensorSpec
 
 STATE_OUTPUT = "next_"
+Streams = tuple[tuple[Mapping[str, Tensor], ...], ...]
+"""Calls of a network one behind another, without its states; several such streams."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

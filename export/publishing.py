@@ -15,6 +15,7 @@ from export.recipes import Recipe
 from export.records import Record, Records
 from export.request import ExportRequest
 from export.running import source_commit
+from export.shared_weights import share_weights
 from export.wan_facts import wan_facts
 from models.checkpoints.network import build_empty
 from models.studio.audio_config import studio_audio
@@ -37,12 +38,13 @@ def publish(recipe: Recipe, request: ExportRequest, records: Sequence[Record]) -
     if request.roles:
         return f"{len(records)} networks in {request.out}; with --role there is no manifest"
     try:
+        records = share_weights(records, request.out)
         found = replace(facts(recipe, request), transformer=_transformer(recipe, request))
         manifest = write_bundle(found, request, records, source_commit())
     except ValidationError as error:
         raise ExportError(f"{request.out}: the manifest contradicts itself ({error})") from error
     Records(request.out, request.fingerprint).forget()
-    size = sum(file.bytes for file in manifest.files) / 2**20
+    size = sum({file.path: file.bytes for file in manifest.files}.values()) / 2**20
     return f"bundle {manifest.name} in {request.out}: {len(records)} networks, {size:.1f} MiB"
 
 

@@ -6,14 +6,14 @@ than one set of weights is in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
 
 from export.families.family import Family
-from export.network import ExportNetwork
+from export.network import ExportNetwork, Streams
 from export.request import PictureSize
 from export.shapes import ChunkShape
 from models.checkpoints.network import Network
@@ -33,6 +33,8 @@ class Built(NamedTuple):
 
     networks: tuple[ExportNetwork, ...]  # without the transformer's own
     family: Family | None  # of the transformer, where the piece has one
+    # From a picture [1, 3, H, W] in -1..1 to what networks meet when it is a scene, by their roles.
+    shown: Callable[[Tensor], Mapping[str, Streams]] | None = None
 
 
 class Piece(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from export.errors import RequestError
 from export.families.studio import StudioFamily
 from export.recipe import Built, Loader, M, Piece, Recipe, Streaming
 from export.shapes import ChunkShape
-from export.studio import hearing_network, picture_networks, words_network
+from export.studio import hearing_network, picture_networks, shown_pictures, words_network
 from export.wan_recipes import anytalker_recipe, multitalk_recipe, published_parts, wan_recipe
 from models.anytalker.config import anytalker_1_3b
 from models.checkpoints import presets
@@ -58,7 +59,8 @@ def _studio(binding: Binding) -> Recipe:
         return Built((words, *family.companions(shape)), family)
 
     def pictures(load: Loader, shape: ChunkShape) -> Built:
-        return Built(picture_networks(load(_own("vae", lambda: StudioVAE(vae_cfg))), shape), None)
+        vae = load(_own("vae", lambda: StudioVAE(vae_cfg)))
+        return Built(picture_networks(vae, shape), None, partial(shown_pictures, vae, shape))
 
     def voices(load: Loader, shape: ChunkShape) -> Built:
         encoder = load(_own("audio_encoder", lambda: AudioEncoder(audio_cfg)))

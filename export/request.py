@@ -10,7 +10,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from torch import Tensor
+
 from export.errors import RequestError
+from export.scenes import ReadyScene
 from export.weights import Weights
 
 
@@ -73,7 +76,8 @@ class ExportRequest:
     roles: frozenset[str]  # empty: all
     gpus: tuple[str, ...]  # of the target tensorrt
     parity_chunks: int
-    timesteps: tuple[float, ...]
+    schedules: tuple[tuple[float, ...], ...]  # timesteps; the first is the default
+    scenes: tuple[ReadyScene, ...] = ()
 
     def __post_init__(self) -> None:
         known = PRECISIONS[self.target]
@@ -83,10 +87,27 @@ class ExportRequest:
             )
         if not self.sizes or len(set(self.sizes)) != len(self.sizes):
             raise RequestError(f"give one or more sizes, each once; got {self.sizes}")
+        keys = {size.key for size in self.sizes}
+        for scene in self.scenes:
+            if scene.size.key not in keys:
+                raise RequestError(
+                    f"the scene {scene.folder.name} is for {scene.size.key}; add --size "
+                    f"{scene.size.key} or leave the scene out"
+                )
+        if len({len(each) for each in self.schedules}) != len(self.schedules):
+            raise RequestError(f"two schedules have the same number of steps: {self.schedules}")
         if self.target is Target.TENSORRT and not self.gpus:
             raise RequestError(
                 "the target tensorrt needs a GPU to build for: --gpu SM89, SM90, SM120, ... or any"
             )
+
+    @property
+    def timesteps(self) -> tuple[float, ...]:
+        return self.schedules[0]
+
+    def pictures(self, label: str | None) -> tuple[Tensor, ...]:
+        """Give the scenes' pictures [1, 3, H, W] in -1..1 of one size."""
+        return tuple(scene.tensor() for scene in self.scenes if scene.size.key == label)
 
     def wants(self, role: str) -> bool:
         """Say whether networks of a role are to be made."""
@@ -96,5 +117,6 @@ class ExportRequest:
     def fingerprint(self) -> str:
         """What must be the same for a half-written bundle to be gone on with."""
         facts = (self.preset, self.weights, self.target, self.precision, self.timesteps)
-        facts_of_parity = (self.parity_chunks, self.gpus)
+        pictures = [hashlib.sha256(scene.picture.tobytes()).digest() for scene in self.scenes]
+        facts_of_parity = (self.parity_chunks, self.gpus, pictures)
         return hashlib.sha256(repr((facts, facts_of_parity)).encode()).hexdigest()[:16]

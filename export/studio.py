@@ -7,9 +7,10 @@ channels, H, W picture size, h and w latent size.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from export.network import STATE_OUTPUT, ExportNetwork
+from export.network import STATE_OUTPUT, ExportNetwork, Streams
 from export.shapes import ChunkShape, TensorSpec
 from export.vae import to_pixels
 from models.studio.audio_config import FRAME_SAMPLES
@@ -18,6 +19,9 @@ from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
 
 STATE = "state."
+SHOWN_CALLS = 6  # of the decoder, for each picture
+SWAY, ZOOM = 0.05, 0.04  # of a picture that is moved like a camera's, in shares of its size
+SWAY_FRAMES = 22.0  # of one swing there and back
 REFERENCE = ("ref.picture", "ref.quarter", "ref.eighth", "ref.sixteenth")
 
 
@@ -143,3 +147,36 @@ def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, 
         states=tuple(spec.name for spec in states),
     )
     return encoder, decoder
+
+
+def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[str, Streams]:
+    """Give what the picture networks meet in a scene: latents of its picture, swaying.
+
+    Args:
+        vae: the autoencoder.
+        shape: of a chunk.
+        picture: [1, 3, H, W] in -1..1.
+    """
+    video = swayed(picture, SHOWN_CALLS * shape.video_frames)
+    with torch.inference_mode():
+        latents = torch.split(vae.encode(video), shape.chunk_frames, dim=2)
+        _, *reference = PictureEncoder(vae)(picture)
+    named = dict(zip(REFERENCE, reference, strict=True))
+    stream = tuple({"latent": latent.clone(), **named} for latent in latents)
+    return {"picture_encoder": (({"picture": picture},),), "vae_decoder": (stream,)}
+
+
+def swayed(picture: Tensor, frames: int) -> Tensor:
+    """Move a picture [1, 3, H, W] as video [1, 3, T, H, W]: sideways, up and down, to and fro."""
+    phase = torch.arange(frames) * (2 * torch.pi / SWAY_FRAMES)
+    scale = 1 - ZOOM * (1 - torch.cos(phase))
+    zero = torch.zeros(frames)
+    rows = (
+        torch.stack((scale, zero, SWAY * torch.sin(phase)), -1),
+        torch.stack((zero, scale, SWAY * torch.sin(2 * phase)), -1),
+    )
+    grid = F.affine_grid(torch.stack(rows, 1), [frames, *picture.shape[1:]], align_corners=False)
+    moved = F.grid_sample(
+        picture.expand(frames, -1, -1, -1), grid, padding_mode="reflection", align_corners=False
+    )
+    return moved.transpose(0, 1)[None]

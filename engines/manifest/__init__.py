@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from engines.errors import ArtifactError
 from engines.manifest.files import (
     MANIFEST_NAME,
     check_file,
     describe_file,
     read_manifest,
     write_manifest,
+)
+from engines.manifest.scene_file import (
+    SCENE_DESCRIPTION,
+    SCENE_PICTURE,
+    SceneDescription,
+    read_description,
 )
 from engines.manifest.schema import (
     FPS,
@@ -41,7 +48,10 @@ __all__ = [
     "MANIFEST_NAME",
     "SAMPLES_PER_FRAME",
     "SAMPLE_RATE",
+    "SCENE_DESCRIPTION",
+    "SCENE_PICTURE",
     "SCHEMA_VERSION",
+    "ArtifactError",
     "Curves",
     "FileEntry",
     "Flavor",
@@ -55,6 +65,7 @@ __all__ = [
     "Role",
     "Rotation",
     "Sampling",
+    "SceneDescription",
     "SceneEntry",
     "Size",
     "StateEntry",
@@ -64,6 +75,7 @@ __all__ = [
     "WanConditions",
     "check_file",
     "describe_file",
+    "read_description",
     "read_manifest",
     "write_manifest",
 ]

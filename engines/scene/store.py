@@ -1,4 +1,4 @@
-"""Scenes on disk: a folder with `picture.png`, at the model's size, and `scene.json`."""
+"""Scenes on disk: written, read, and found in a bundle."""
 
 from __future__ import annotations
 
@@ -6,43 +6,31 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engines.bundle import Bundle
 from engines.errors import ArtifactError, InputError
-from engines.manifest import Size
+from engines.manifest import (
+    SCENE_DESCRIPTION,
+    SCENE_PICTURE,
+    SceneDescription,
+    read_description,
+)
 from engines.scene.boxes import Box
 from engines.scene.picture import read_picture
 from engines.scene.scene import Caption, Scene, build_scene
 
-PICTURE = "picture.png"
-DESCRIPTION = "scene.json"
-MOST_BYTES = 100_000
-
-
-class Description(BaseModel):
-    """What `scene.json` holds."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    name: str
-    size: Size
-    boxes: tuple[tuple[float, float, float, float], ...]
-    prompt: str
-    people_names: tuple[str, ...]
-
 
 def write_scene(scene: Scene, folder: Path) -> None:
     """Write a scene's two files into a folder that exists."""
-    Image.fromarray(scene.picture).save(folder / PICTURE)
-    description = Description(
+    Image.fromarray(scene.picture).save(folder / SCENE_PICTURE)
+    description = SceneDescription(
         name=scene.name,
         size=scene.size,
         boxes=tuple(tuple(round(value, 2) for value in box) for box in scene.boxes),  # type: ignore[misc]
         prompt=scene.prompt,
         people_names=scene.people_names,
     )
-    path = folder / DESCRIPTION
+    path = folder / SCENE_DESCRIPTION
     path.write_text(description.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
@@ -53,15 +41,10 @@ def read_scene(bundle: Bundle, folder: Path) -> Scene:
         ArtifactError: when a file is missing or damaged.
         InputError: when the bundle does not have the scene's size.
     """
-    path = folder / DESCRIPTION
+    description = read_description(folder)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ArtifactError(f"{path} is too large to describe a scene")
-        description = Description.model_validate_json(path.read_bytes())
-        picture = read_picture(folder / PICTURE, least_side_px=1)
-    except OSError as error:
-        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
-    except (ValidationError, InputError) as error:
+        picture = read_picture(folder / SCENE_PICTURE, least_side_px=1)
+    except InputError as error:
         raise ArtifactError(f"the scene in {folder} is damaged: {error}") from error
     size = bundle.size(description.size.key)
     caption = Caption(

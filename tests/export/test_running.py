@@ -50,7 +50,7 @@ def request(out: Path) -> ExportRequest:
         roles=frozenset(),
         gpus=(),
         parity_chunks=6,
-        timesteps=(1000.0,),
+        schedules=((1000.0,),),
     )
 
 

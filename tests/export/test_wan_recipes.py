@@ -26,7 +26,7 @@ def request(weights: Weights) -> ExportRequest:
         roles=frozenset(),
         gpus=(),
         parity_chunks=1,
-        timesteps=(1000.0,),
+        schedules=((1000.0,),),
     )
 
 

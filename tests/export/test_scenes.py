@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from engines.manifest import ArtifactError
+from export.drafts import reference_calls
+from export.errors import RequestError
+from export.request import ExportRequest, Target, parse_size
+from export.scenes import copy_scenes, read_scenes
+from export.shapes import ChunkShape
+from export.studio import SHOWN_CALLS, picture_networks, shown_pictures, swayed
+from export.weights import Weights
+from models.studio.vae import StudioVAE
+from models.studio.vae_config import studio_vae
+
+
+def scene(folder: Path, name: str, *, width: int = 64, height: int = 32) -> Path:
+    made = folder / name
+    made.mkdir(parents=True)
+    rows, columns = np.mgrid[:32, :64]
+    picture = np.stack([rows * 8, columns * 4, rows + columns], -1).astype(np.uint8)
+    Image.fromarray(picture).save(made / "picture.png")
+    size = {"people": 2, "width": width, "height": height}
+    boxes = [[2.0, 2.0, 26.0, 28.0], [34.0, 2.0, 58.0, 28.0]]
+    facts = {"name": name, "size": size, "boxes": boxes, "prompt": "", "people_names": []}
+    (made / "scene.json").write_text(json.dumps(facts))
+    return made
+
+
+def request(out: Path, **changed: object) -> ExportRequest:
+    plain = ExportRequest(
+        preset="studio",
+        weights=Weights(directory=None, seed=1),
+        target=Target.ONNX,
+        precision="int8",
+        out=out,
+        sizes=(parse_size("64x32x2"),),
+        roles=frozenset(),
+        gpus=(),
+        parity_chunks=2,
+        schedules=((1000.0,),),
+    )
+    return replace(plain, **changed)  # type: ignore[arg-type]  # each test names real fields
+
+
+def test_scenes_are_copied_and_described(tmp_path: Path) -> None:
+    for name in ("bea", "anna"):
+        scene(tmp_path / "from", name)
+    scenes = read_scenes(tmp_path / "from")
+    entries = copy_scenes(scenes, tmp_path / "out")
+    assert [(each.name, each.people) for each in entries] == [("anna", 2), ("bea", 2)]
+    for entry in entries:
+        for file in entry.files:
+            copied = (tmp_path / "out" / file.path).read_bytes()
+            assert copied == (tmp_path / "from" / entry.name / Path(file.path).name).read_bytes()
+    again = read_scenes(tmp_path / "out" / "scenes")
+    assert copy_scenes(again, tmp_path / "out") == entries, "a bundle's own scenes stay"
+
+
+def test_scenes_that_cannot_be_used_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="holds no scenes"):
+        read_scenes(tmp_path)
+    odd = scene(tmp_path, "odd", width=96)
+    with pytest.raises(RequestError, match="64x32 pixels, its scene says 96x32"):
+        read_scenes(tmp_path)
+    (odd / "scene.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_scenes(tmp_path)
+
+
+def test_a_scene_of_a_size_that_is_not_exported_is_refused(tmp_path: Path) -> None:
+    scene(tmp_path, "anna")
+    scenes = read_scenes(tmp_path)
+    assert len(request(tmp_path, scenes=scenes).pictures("64x32x2")) == 1
+    with pytest.raises(RequestError, match="add --size 64x32x2"):
+        request(tmp_path, scenes=scenes, sizes=(parse_size("96x32x2"),))
+
+
+def test_two_schedules_of_one_length_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="same number of steps"):
+        request(tmp_path, schedules=((1000.0,), (900.0,)))
+
+
+def test_other_scenes_make_another_request(tmp_path: Path) -> None:
+    scene(tmp_path, "anna")
+    scenes = read_scenes(tmp_path)
+    assert (
+        request(tmp_path, scenes=scenes).fingerprint
+        == request(tmp_path, scenes=read_scenes(tmp_path)).fingerprint
+        != request(tmp_path).fingerprint
+    )
+
+
+def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
+    scene(tmp_path, "anna")
+    picture = read_scenes(tmp_path)[0].tensor()
+    shape = ChunkShape(
+        batch=1,
+        people=2,
+        width_px=64,
+        height_px=32,
+        latent_stride=16,
+        patch=(2, 2),
+        chunk_frames=1,
+        window_frames=4,
+        sink_frames=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        vae = StudioVAE(studio_vae()).eval()
+    shown = shown_pictures(vae, shape, picture)
+    encoder, decoder = picture_networks(vae, shape)
+    assert [len(stream) for stream in shown["vae_decoder"]] == [SHOWN_CALLS]
+    calls = reference_calls(decoder, {}, shown["vae_decoder"] * 2)
+    assert len(calls) == 2 * SHOWN_CALLS
+    latents = [call.inputs["latent"] for call in calls[:SHOWN_CALLS]]
+    assert all(not torch.equal(a, b) for a, b in pairwise(latents))
+    assert torch.equal(
+        calls[1].inputs["ref.quarter"],
+        encoder.run({"picture": picture})["ref.quarter"],
+    )
+    assert calls[0].inputs["state.latent"].abs().max() == 0, "a stream starts without a past"
+    assert calls[SHOWN_CALLS].inputs["state.latent"].abs().max() == 0, "and so does the next"
+    assert calls[1].inputs["state.latent"].abs().max() > 0
+    still = swayed(picture, 1)
+    assert torch.allclose(still[:, :, 0], picture, atol=0.02), "it starts from the picture"
