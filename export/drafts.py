@@ -48,6 +48,7 @@ class Call(NamedTuple):
 
     inputs: Named
     outputs: Named
+    is_first: bool  # of its stream: its states are zeros, not what the call before gave
 
 
 class Rolled(NamedTuple):
@@ -112,11 +113,11 @@ def reference_calls(
     calls = []
     for stream in shown or (_drawn_stream(network, known),):
         states = {spec.name: spec.zeros() for spec in network.inputs if spec.name in network.states}
-        for given in stream:
+        for index, given in enumerate(stream):
             inputs = {**given, **states}
             outputs = network.run(inputs)
             states = {name: outputs[f"{STATE_OUTPUT}{name}"] for name in network.states}
-            calls.append(Call(inputs, outputs))
+            calls.append(Call(inputs, outputs, index == 0))
     return tuple(calls)
 
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from torch import Tensor
 
 from export.dit import Form
 from export.drafts import SLICE, SLICE_BF16, Draft, Graph
 from export.errors import CompileError, ExportError
 from export.fp8 import quantize_fp8
 from export.half_storage import store_half
+from export.network import STATE_OUTPUT
 from export.onnx_file import data_file, remove
 from export.openvino_file import load_openvino, write_openvino
 from export.parity import ParityReport, compare_outputs, compare_rolls, require, worst_of
@@ -190,11 +193,19 @@ def _compare(draft: Draft, run: Runner, precision: str, form: Form = SLICE) -> P
     if draft.rolled is not None:
         found = roll(draft.rolled.stream, form, run)
         return compare_rolls(draft.graph.network.key, precision, found, draft.rolled.chunks)
-    reports = [
-        compare_outputs(draft.graph.network.key, precision, run(call.inputs), call.outputs)
-        for call in draft.calls
-    ]
-    return _joined(reports)
+    return _joined(list(_compared_calls(draft, run, precision)))
+
+
+def _compared_calls(draft: Draft, run: Runner, precision: str) -> Iterator[ParityReport]:
+    """Compare what a network gives call by call, each stream on the states it left itself."""
+    network = draft.graph.network
+    handed_on = {f"{STATE_OUTPUT}{name}": name for name in network.states}
+    states: dict[str, Tensor] = {}
+    for call in draft.calls:
+        found = run(call.inputs if call.is_first else call.inputs | states)
+        states = {state: found[output] for output, state in handed_on.items()}
+        expected = {k: v for k, v in call.outputs.items() if k not in handed_on}
+        yield compare_outputs(network.key, precision, found, expected)
 
 
 def _with_bfloat16(draft: Draft, report: ParityReport) -> ParityReport:

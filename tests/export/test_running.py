@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from torch import Tensor, nn
 
 from engines.manifest import NetworkEntry
 from export import finishing, parity
+from export.drafts import Draft, Graph, reference_calls
 from export.errors import ParityError, RequestError, SpaceError
 from export.estimate import Need, estimate, require_space
 from export.families.wan import WanFamily
+from export.finishing import finish
+from export.network import ExportNetwork
+from export.onnx_file import write_onnx
 from export.recipes import Built, Loader, Piece, Recipe, Streaming, recipes
 from export.request import ExportRequest, Target, parse_size
 from export.running import run_export
-from export.shapes import ChunkShape
+from export.shapes import ChunkShape, TensorSpec
 from export.weights import Weights
 from models.checkpoints.network import Network
 from models.wan.dit import WanDiT
@@ -144,3 +150,41 @@ def test_a_target_knows_its_precisions(tmp_path: Path) -> None:
 def test_every_preset_can_be_estimated(name: str, tmp_path: Path) -> None:
     need = estimate(recipes()[name](), replace(request(tmp_path), sizes=(parse_size("448x256x2"),)))
     assert need.bundle > 10_000_000
+
+
+class Counting(nn.Module):
+    """Adds up what it hears: its state is all that it gives."""
+
+    def forward(self, x: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        after = total + x
+        return after * 1.0, after
+
+
+def test_a_state_that_leaks_is_found_in_what_comes_out_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = (TensorSpec("x", (1, 64)), TensorSpec("total", (1, 64)))
+    network = ExportNetwork(
+        role="audio_encoder",
+        label=None,
+        module=Counting(),
+        inputs=specs,
+        outputs=("y", "next_total"),
+        states=("total",),
+    )
+    calls = reference_calls(network, {})
+    plain = finishing.OrtRunner
+
+    class Leaking(plain):  # type: ignore[misc,valid-type]  # a class found at run time
+        def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            made: dict[str, Tensor] = super().__call__(inputs)
+            return made | {"next_total": made["next_total"] * 0.98}
+
+    def draft() -> Draft:
+        graph = Graph(network, (), write_onnx(network, tmp_path))
+        return Draft(graph, calls, None, None, None)
+
+    assert finish(draft(), request(tmp_path), tmp_path)[0].report.worst < 1e-6
+    monkeypatch.setattr(finishing, "OrtRunner", Leaking)
+    with pytest.raises(ParityError, match="audio_encoder fp32"):
+        finish(draft(), request(tmp_path), tmp_path)
