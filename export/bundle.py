@@ -28,6 +28,7 @@ from engines.manifest import (
     describe_file,
     write_manifest,
 )
+from export.conversations import copy_conversations
 from export.finishing import Finished
 from export.network import STATE_OUTPUT
 from export.records import Record
@@ -151,6 +152,7 @@ def write_bundle(
             ),
             "networks": tuple(each.entry for each in records),
             "scenes": copy_scenes(request.scenes, request.out),
+            "conversations": copy_conversations(request.conversations, request.out),
             "parity": tuple(each.parity for each in records),
             "source_commit": commit,
             "license": facts.license,

@@ -77,6 +77,13 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
     parity_chunks: Annotated[
         int, typer.Option(min=1, help="Chunks rolled to compare with torch.")
     ] = 50,
+    conversation: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Utterances that come with the bundle, NUMBER-SPEAKER.ogg: 00-0.ogg, 01-1.ogg.",
+        ),
+    ] = None,
     only_estimate: Annotated[
         bool, typer.Option("--estimate", help="Say what it needs, and stop.")
     ] = False,
@@ -103,6 +110,7 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             parity_chunks=parity_chunks,
             schedules=tuple(_schedule(text) for text in steps or ["1000,500"]),
             scenes=() if scenes is None else read_scenes(scenes),
+            conversations=tuple(conversation or ()),
         )
         _export(request, is_estimate=only_estimate)
     except (ExportError, ArtifactError, ModelError) as error:

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from models.checkpoints.compact import read_tensors
 from models.checkpoints.errors import MissingFilesError
 from models.checkpoints.loading import Placement, load_network
 from models.checkpoints.network import Network, build_empty, find_files
@@ -81,7 +81,7 @@ def _load_whole(network: Network[M], directory: Path) -> M:
         raise MissingFilesError(network.name, absent, [])
     module = network.build()
     try:
-        module.load_state_dict(load_file(paths[0]), strict=True)
+        module.load_state_dict(read_tensors(paths[0]), strict=True)
     except (RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"{paths[0]} does not fit {network.name}: {error}; it was trained with other sizes "

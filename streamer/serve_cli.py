@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
 import typer
 
 from engines.command_line import BundleOption, errors_in_one_line
+from engines.conversation import Turn
 from streamer.demo import open_demo, talk
 from streamer.errors import StreamerError
 from streamer.http.logs import start_logging
@@ -77,7 +78,7 @@ def _serve(settings: Settings, *, has_demo: bool) -> None:
     try:
         built = build(settings, stage, make_peers(settings), signer=_signer(settings))
         _say_what_is_open(settings, stage.about)
-        asyncio.run(_run(built, has_demo=has_demo))
+        asyncio.run(_run(built, stage.conversation, has_demo=has_demo))
     except (StreamerError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
@@ -108,7 +109,7 @@ def _say_what_is_open(settings: Settings, about: str) -> None:
         logger.warning("pictures carry no AI badge; the law of your viewers may demand one")
 
 
-async def _run(built: Built, *, has_demo: bool) -> None:
+async def _run(built: Built, conversation: Sequence[Turn], *, has_demo: bool) -> None:
     @contextlib.asynccontextmanager
     async def greet(url: str) -> AsyncIterator[None]:
         typer.echo(f"Parley listens on {url} (rooms: {url}/admin)")
@@ -118,9 +119,10 @@ async def _run(built: Built, *, has_demo: bool) -> None:
         scenes = built.services.shelf.cards()
         if not scenes:
             raise StreamerError("the bundle has no scene to show; start without --demo")
+        scene = next((each for each in scenes if each.people > 1), scenes[0])
         badge = built.services.settings.video.badge
-        room = await open_demo(built.services.registry, scenes[0].id, has_badge=badge)
-        talking = asyncio.create_task(talk(room), name="demo")
+        room = await open_demo(built.services.registry, scene.id, has_badge=badge)
+        talking = asyncio.create_task(talk(room, conversation), name="demo")
         typer.echo(f"The demo room is {url}/rooms/{room.id}; play {url}/rooms/{room.id}/whep")
         try:
             yield

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engines.command_line import find_bundle, start_engine
+from engines.conversation import Turn, read_conversation
 from engines.errors import DeviceError
 from engines.scene.detection import FaceDetector
 from streamer.errors import InvalidInput
@@ -31,6 +32,7 @@ class Stage:
     about: str  # for the log
     close: Callable[[], None]
     machinery: Machinery = field(default_factory=Machinery)  # clock, threads and encoders
+    conversation: tuple[Turn, ...] = ()  # what the demo's people say
 
 
 def open_stage(settings: Settings) -> Stage:
@@ -55,6 +57,7 @@ def open_stage(settings: Settings) -> Stage:
         about=about,
         close=engine.close,
         machinery=Machinery(make_encoder=encoder_maker()),  # H.264 on the GPU, where it can
+        conversation=read_conversation(bundle),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from training.compact_cli import compact
 from training.stages.audio.audio_cli import audio
 from training.stages.distill.distill_cli import distill
 from training.stages.dit.dit_cli import single
@@ -23,6 +24,7 @@ app.command()(single)
 app.command()(multi)
 app.command()(rollout)
 app.command()(distill)
+app.command()(compact)
 app.command("plan")(plan_stages)
 
 

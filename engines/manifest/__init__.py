@@ -21,6 +21,7 @@ from engines.manifest.schema import (
     SAMPLE_RATE,
     SAMPLES_PER_FRAME,
     SCHEMA_VERSION,
+    ConversationEntry,
     Curves,
     FileEntry,
     Flavor,
@@ -40,6 +41,7 @@ from engines.manifest.schema import (
     TensorEntry,
     Tokenizer,
     Transformer,
+    TurnEntry,
     WanConditions,
 )
 
@@ -52,6 +54,7 @@ __all__ = [
     "SCENE_PICTURE",
     "SCHEMA_VERSION",
     "ArtifactError",
+    "ConversationEntry",
     "Curves",
     "FileEntry",
     "Flavor",
@@ -72,6 +75,7 @@ __all__ = [
     "TensorEntry",
     "Tokenizer",
     "Transformer",
+    "TurnEntry",
     "WanConditions",
     "check_file",
     "describe_file",

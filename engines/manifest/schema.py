@@ -267,6 +267,20 @@ class SceneEntry(Part):
     files: Annotated[tuple[FileEntry, ...], Field(min_length=2, max_length=2)]
 
 
+class TurnEntry(Part):
+    """One utterance of a conversation: any audio file, one voice."""
+
+    speaker: Annotated[int, Field(ge=0, le=15)]  # taken modulo the people of a scene
+    file: FileEntry
+
+
+class ConversationEntry(Part):
+    """Utterances in turn, for a demonstration without microphones."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    turns: Annotated[tuple[TurnEntry, ...], Field(min_length=1, max_length=1000)]
+
+
 class Parity(Part):
     """How far a network's output is from torch float32, measured over a rollout."""
 
@@ -309,6 +323,7 @@ class Manifest(Part):
     sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1)]
     scenes: tuple[SceneEntry, ...]
+    conversations: tuple[ConversationEntry, ...] = ()
     parity: tuple[Parity, ...]
     source_commit: Name
     license: Name
@@ -331,8 +346,9 @@ class Manifest(Part):
         """Every file of the bundle but bundle.json itself."""
         networks = [file for network in self.networks for file in network.files]
         scenes = [file for scene in self.scenes for file in scene.files]
+        spoken = [turn.file for each in self.conversations for turn in each.turns]
         tables = [] if self.tokenizer.file is None else [self.tokenizer.file]
-        return (*networks, *scenes, *tables)
+        return (*networks, *scenes, *spoken, *tables)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -351,6 +367,7 @@ class Manifest(Part):
             "a size": keys,
             "a network": [f"{e.key} {e.format} {e.precision} {e.kv}" for e in self.networks],
             "a scene": [scene.name for scene in self.scenes],
+            "a conversation": [each.name for each in self.conversations],
         }
         for what, names in lists.items():
             if twice := _repeated(names):

@@ -142,7 +142,7 @@ def _seat(room: Room, asked: int | None, wish: JoinOffer, caller: Caller) -> int
         if seat is not None:
             return seat
     for each in room.seats:
-        if each.kind is None:
+        if each.is_free:
             return each.number
     raise Problem(
         Code.SEAT_TAKEN, "every seat of the room is taken", retry_after=SEAT_RETRY_SECONDS

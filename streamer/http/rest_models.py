@@ -83,7 +83,7 @@ class RoomView(BaseModel):
             SeatView(
                 number=seat.number,
                 name=seat.name,
-                is_taken=seat.kind is not None,
+                is_taken=not seat.is_free,
                 is_connected=seat.is_connected,
                 is_speaking=seat.is_speaking,
                 kind=seat.kind,

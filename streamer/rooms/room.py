@@ -136,13 +136,21 @@ class Room:
             has_badge=self.spec.has_badge,
         )
 
-    def publish(self, seat: int, *, kind: SeatKind, holder: str | None = None) -> SeatInput:
+    def publish(
+        self,
+        seat: int,
+        *,
+        kind: SeatKind,
+        holder: str | None = None,
+        is_yielding: bool = False,
+    ) -> SeatInput:
         """Take a seat, or take it back: a holder's new connection replaces the old one.
 
         Args:
             seat: its number, from left to right.
             kind: "live" for a microphone, "bot" for speech that comes faster than real time.
             holder: who they are; without a name nobody can come back to the seat.
+            is_yielding: whether anybody else may take the seat from them.
 
         Raises:
             NotFound: when there is no such seat.
@@ -150,7 +158,7 @@ class Room:
             Ended: when the room has ended.
         """
         self._check_open()
-        return self._seat(seat).publish(kind, holder)
+        return self._seat(seat).publish(kind, holder, is_yielding=is_yielding)
 
     def say(self, seat: int, pcm16: bytes, rate: int) -> None:
         """Speak from a seat that somebody has; see `SeatInput.say`."""

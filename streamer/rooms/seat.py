@@ -48,6 +48,7 @@ class Seat:
         self.name = name
         self.kind: SeatKind | None = None
         self.holder: str | None = None
+        self._is_yielding = False  # to whoever asks for the seat
         self._can_return = False  # whether the holder has a name that may be given again
         self.is_speaking = False  # a live voice, by voice activity detection
         self.lost_at: float | None = None
@@ -60,6 +61,11 @@ class Seat:
         self._has_changed = asyncio.Event()
 
     @property
+    def is_free(self) -> bool:
+        """Whether anybody may take it: nobody has it, or one who yields it."""
+        return self.input is None or self._is_yielding
+
+    @property
     def is_connected(self) -> bool:
         return self.input is not None and self.lost_at is None
 
@@ -68,12 +74,16 @@ class Seat:
         """How much waits to be ordered."""
         return self._line.queued / SAMPLE_RATE
 
-    def publish(self, kind: SeatKind, holder: str | None) -> SeatInput:
+    def publish(
+        self, kind: SeatKind, holder: str | None, *, is_yielding: bool = False
+    ) -> SeatInput:
         """Give the seat to a holder, or give its holder a new connection to it.
 
         Raises:
-            SeatTaken: when somebody else has it.
+            SeatTaken: when somebody else has it, who does not yield it.
         """
+        if self.input is not None and self._is_yielding and holder != self.holder:
+            self.input.close()
         is_back = self.input is not None
         if is_back and (holder is None or holder != self.holder):
             raise SeatTaken(self.number)
@@ -81,7 +91,7 @@ class Seat:
             self.input.end("replaced")
         if is_back and kind != self.kind:
             self.clear()
-        self.kind, self.lost_at = kind, None
+        self.kind, self.lost_at, self._is_yielding = kind, None, is_yielding
         self.holder = holder or secrets.token_urlsafe(16)
         self._can_return = holder is not None
         self._line.is_live = kind == "live"

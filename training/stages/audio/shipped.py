@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from models.checkpoints.compact import read_tensors
 from models.errors import CheckpointError
 from models.studio.audio_config import AudioEncoderConfig
 from models.studio.audio_encoder import AudioEncoder
@@ -44,7 +44,7 @@ def read_encoder(path: Path) -> AudioEncoder:
         described = json.loads(path.with_suffix(".json").read_text())
         config = parse_table(described["encoder"], AudioEncoderConfig, str(path))
         encoder = AudioEncoder(config)
-        encoder.load_state_dict({n: t.float() for n, t in load_file(path).items()})
+        encoder.load_state_dict(read_tensors(path))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"cannot read the audio encoder {path}: {error}") from error
     return encoder.eval()

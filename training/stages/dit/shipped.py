@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from models.checkpoints.compact import read_tensors
 from models.errors import CheckpointError, InputError
 from models.studio.config import Binding, StudioConfig, studio
 from models.studio.dit import StudioDiT
@@ -70,7 +70,7 @@ def read_dit(path: Path) -> TrainedDit:
         preset, binding = described.pop("preset"), Binding(described.pop("binding"))
         config = PRESETS[preset](binding)
         dit = StudioDiT(config)
-        dit.load_state_dict({name: t.float() for name, t in load_file(file).items()})
+        dit.load_state_dict(read_tensors(file))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"cannot read the transformer {file}: {error}; give the folder of a run that was "

@@ -24,7 +24,7 @@ FACE_SIDE_PX = 64
 console = Console()
 
 
-def encode(  # a command's options are its arguments
+def encode(  # noqa: PLR0913  # a command's options are its arguments
     out: Annotated[Path, typer.Option(help="Folder of the encoded clips; what is there stays.")],
     clips: Annotated[Path | None, typer.Option(help="Folder of shards.")] = None,
     vae: Annotated[
@@ -32,6 +32,9 @@ def encode(  # a command's options are its arguments
     ] = None,
     audio: Annotated[
         Path | None, typer.Option(help="Weights of the audio encoder (.safetensors).")
+    ] = None,
+    people: Annotated[
+        int | None, typer.Option(min=1, help="Only clips that show so many people.")
     ] = None,
     smoke: Annotated[bool, typer.Option(help="Encode dolls with untrained encoders.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -41,7 +44,7 @@ def encode(  # a command's options are its arguments
         if smoke:
             encode_dolls(out / "dolls", out / "held-out-dolls")
         else:
-            _encode(out, _named(clips, vae, audio), torch.device(device))
+            _encode(out, _named(clips, vae, audio), people, torch.device(device))
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
@@ -60,12 +63,13 @@ def _named(clips: Path | None, vae: Path | None, audio: Path | None) -> _Inputs:
     return _Inputs(clips, vae, audio)
 
 
-def _encode(out: Path, inputs: _Inputs, device: torch.device) -> None:
+def _encode(out: Path, inputs: _Inputs, people: int | None, device: torch.device) -> None:
     autoencoder = read_vae(inputs.vae).to(device)
     encoder = read_encoder(inputs.audio).to(device)
     out.mkdir(parents=True, exist_ok=True)
     for clip in track(Clips(inputs.clips).clips, "encoding", console=console):
-        path = out / f"{clip.key}.npz"
-        if not path.exists():
-            sample = clip.read(0, clip.describe()["frames"])
-            write_clip(path, encode_clip(sample, autoencoder, encoder, STILLS, FACE_SIDE_PX))
+        path, described = out / f"{clip.key}.npz", clip.describe()
+        if path.exists() or people not in (None, len(described["people"])):
+            continue
+        sample = clip.read(0, described["frames"])
+        write_clip(path, encode_clip(sample, autoencoder, encoder, STILLS, FACE_SIDE_PX))

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
+from models.checkpoints.compact import read_tensors
 from models.errors import CheckpointError
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import StudioVAEConfig
@@ -47,7 +47,7 @@ def read_reader(path: Path) -> LipReader:
     """
     reader = LipReader()
     try:
-        reader.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+        reader.load_state_dict(read_tensors(path))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"cannot read the lip reader {path}: {error}") from error
     return reader.eval().requires_grad_(False)
@@ -62,7 +62,7 @@ def read_vae(path: Path) -> StudioVAE:
     try:
         described = json.loads(path.with_suffix(".json").read_text())
         vae = StudioVAE(parse_table(described["vae"], StudioVAEConfig, str(path)))
-        vae.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+        vae.load_state_dict(read_tensors(path))
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"cannot read the autoencoder {path}: {error}") from error
     return vae.eval().requires_grad_(False)
