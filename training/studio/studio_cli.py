@@ -20,12 +20,14 @@ from rich.progress import (
 
 from models.errors import ModelError
 from training.studio.assets import asset_folder, fetch, is_complete
+from training.studio.conversation import WELCOME, speak_conversation
 from training.studio.people.library import Library
 from training.studio.performance_data import FPS
 from training.studio.shards.coding import decode_voice, with_sound
 from training.studio.shards.making import ClipMaker
 from training.studio.shards.plan import RunPlan
 from training.studio.shards.running import ONE_THREAD, render_run
+from training.studio.speech.kokoro import KokoroSource
 from training.studio.speech.sentences import Split
 from training.studio.stage.preview import contact_sheet
 
@@ -111,6 +113,20 @@ def preview(
     voices = [decode_voice(files[name]) for name in sorted(files) if name.endswith(".flac")]
     (out / "clip.mp4").write_bytes(with_sound(files["mp4"], np.sum(voices, axis=0)))
     console.print(f"{out / 'people.png'} and {out / 'clip.mp4'}")
+
+
+@app.command()
+def conversation(
+    out: Annotated[Path, typer.Option(help="Folder of the utterances.")],
+) -> None:
+    """Speak the demo's conversation, for `parley export --conversation`."""
+    try:
+        source = KokoroSource()
+        speak_conversation(WELCOME, source, out)
+        source.close()
+    except ModelError as error:
+        raise _refused(error) from error
+    console.print(f"{len(WELCOME)} utterances in {out}")
 
 
 def _present(folder: Path) -> Path:

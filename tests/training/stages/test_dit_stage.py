@@ -20,7 +20,7 @@ from training.runs.folder import RunFolder
 from training.stages.dit.dit_cli import SMOKE, USUAL, _first_weights
 from training.stages.dit.shipped import WORDS, read_dit
 from training.stages.dit.task import DitStageConfig, draw_levels
-from training.stages.dit.windows import ClipBank, draw_windows
+from training.stages.dit.windows import HEAD, ClipBank, cut_window, draw_windows
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import read_clip, write_clip
 from training.stages.regions import ABOVE, BELOW, SIDEWAYS, face_regions
@@ -68,6 +68,31 @@ def test_a_window_is_cut_alike_from_latents_reference_regions_and_labels(single_
     assert window.features.shape[2] == window.gap.shape[2] == 24
     assert window.weight.mean((1, 2, 3, 4)).tolist() == pytest.approx([1.0] * 12, abs=1e-5)
     assert (window.known.std(2) == 0).all(), "what is known stays known over a window"
+
+
+def test_calm_examples_are_taken_where_heads_are_as_in_the_still(single_run: Path) -> None:
+    """A head turns all the time: how far is it, in each example, from where the still has it?"""
+    settings = read_config(SMOKE, DitStageConfig).windows
+    clip = read_clip(single_run / "dolls" / "000.npz")
+    motion = clip.motion.copy()
+    motion[..., HEAD] = np.linspace(0, 1, motion.shape[1])[:, None]
+    count = len(clip.stills)
+    pictures = np.zeros_like(clip.pictures) + np.arange(count, dtype=np.uint8)[:, None, None, None]
+    clip = clip._replace(motion=motion, pictures=pictures)
+    words = WordTable.of(["a doll"], 18, 6)
+
+    def furthest(calm_share: float) -> float:
+        config = dataclasses.replace(settings, calm_share=calm_share)
+        rng = np.random.default_rng(3)
+        away = []
+        for _ in range(40):
+            window = cut_window(clip, words, config, settings.side, rng)
+            still = round((float(window.picture.max()) + 1) * 127.5)
+            head = motion[0, clip.still_frames[still], HEAD.start]
+            away.append(float((window.motion[0, :, HEAD.start] - float(head)).abs().max()))
+        return float(np.mean(away))
+
+    assert furthest(1.0) < 0.7 * furthest(0.0)
 
 
 def test_clips_survive_the_disk(single_run: Path, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from training.stages.vae.crops import as_pixels
 
 PATCH = 2
 LIP_GAP = 52  # its channel of motion, behind the ARKit coefficients
+HEAD = slice(53, 56)  # yaw, pitch, roll
+CALM_TRIES = 4
 MOUTH_SPREAD, EYE_SPREAD = 0.2, 0.12  # of the weights around mouths and eyes, of a face's width
 
 
@@ -41,6 +43,9 @@ class WindowConfig:
     latent_frames: int
     side: int  # of a window, in latent positions; pictures that are smaller are taken whole
     whole_share: float  # of batches that see whole pictures (fewer of them, at the same cost)
+    # Of examples that are taken where heads stay nearest to those of the still picture. A stream
+    # starts from its picture, so that this is what it mostly meets.
+    calm_share: float
     exact_speech: float  # share of examples told the exact curves of speech ...
     heard_speech: float  # ... those that the audio encoder heard; the others are told none
     known_expression: float
@@ -151,8 +156,7 @@ def cut_window(
     rng: np.random.Generator,
 ) -> Window:
     """Cut one example: its tensors without a batch dimension."""
-    first = int(rng.integers(clip.frames - config.latent_frames + 1))
-    still = int(rng.integers(len(clip.stills)))
+    first, still = _moment(clip, config, rng)
     rows, columns = _place(clip, first, still, side, rng)
     latent_span = slice(first, first + config.latent_frames)
     span = slice(first * FRAMES_PER_LATENT, (first + config.latent_frames) * FRAMES_PER_LATENT)
@@ -182,6 +186,27 @@ def cut_window(
         gap=torch.from_numpy(clip.motion[:, span, LIP_GAP].astype(np.float32)),
         face_widths=torch.from_numpy(clip.face_widths.astype(np.float32)),
     )
+
+
+def _moment(clip: EncodedClip, config: WindowConfig, rng: np.random.Generator) -> tuple[int, int]:
+    """Choose an example's first latent frame, and its still picture."""
+    last = clip.frames - config.latent_frames
+    first = int(rng.integers(last + 1))
+    if rng.random() >= config.calm_share:
+        return first, int(rng.integers(len(clip.stills)))
+    tries = [first, *(int(rng.integers(last + 1)) for _ in range(CALM_TRIES - 1))]
+    turns = np.array([_turns(clip, each, config.latent_frames) for each in tries])
+    calmest, still = np.unravel_index(turns.argmin(), turns.shape)
+    return tries[int(calmest)], int(still)
+
+
+def _turns(clip: EncodedClip, first: int, frames: int) -> NDArray[np.float32]:
+    """Measure how far heads get from where each still picture [R] has them."""
+    heads = clip.motion[..., HEAD].astype(np.float32)
+    span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
+    away = np.abs(heads[:, None, span] - heads[:, clip.still_frames, None])
+    furthest: NDArray[np.float32] = away.max((0, 2, 3))
+    return furthest
 
 
 def _place(
