@@ -221,6 +221,7 @@ class LimitSettings(Section):
         description="Read from a websocket beyond that, before it waits.",
     )
     prompt_characters: int = Field(default=1000, ge=1, le=100_000, description="Of a prompt.")
+    head_seconds: Seconds = Field(default=10.0, description="For a request's headers to arrive.")
     body_seconds: Seconds = Field(default=15.0, description="For a request's body to arrive.")
     socket_idle_seconds: Seconds = Field(default=300.0, description="A silent websocket is closed.")
     connections: Count = Field(default=2000, description="TCP connections at once; then 503.")

@@ -21,6 +21,9 @@ from streamer.http.calls import Calls, Peers
 from streamer.http.gate import SOCKET
 from streamer.http.guard import Doorman
 from streamer.http.meters import Meters
+from streamer.http.peer_meters import PeerMeters
+from streamer.http.problem import Code
+from streamer.http.request_heads import with_head_limit
 from streamer.http.room_meters import RoomMeters
 from streamer.http.services import OneMachine, Placement, Services
 from streamer.http.sessions import SessionLimits, SessionTable
@@ -72,10 +75,12 @@ def build(
     secret = settings.auth.secret() if settings.needs_token else None
     meters = Meters()
     meters.add(RoomMeters(registry, sessions))
+    calls = Calls(peers, sessions, settings.video.codec)
+    meters.add(PeerMeters(calls.peers, calls.totals))
     services = Services(
         settings=settings,
         registry=registry,
-        calls=Calls(peers, sessions, settings.video.codec),
+        calls=calls,
         shelf=stage.shelf,
         doorman=Doorman(TokenKey(secret) if secret else None, _rates(settings), wall),
         meters=meters,
@@ -129,6 +134,7 @@ def listening(built: Built) -> uvicorn.Server:
     settings = built.services.settings
     server, limits = settings.server, settings.limits
     password = server.tls_key_password
+    meters = built.services.meters
     return _Uvicorn(
         uvicorn.Config(
             built.app,
@@ -138,6 +144,7 @@ def listening(built: Built) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            http=with_head_limit(limits.head_seconds, lambda: meters.refused(Code.TOO_SLOW)),
             proxy_headers=bool(server.proxies),
             forwarded_allow_ips=list(server.proxies),
             limit_concurrency=limits.connections,

@@ -11,12 +11,14 @@ from typing import Protocol
 from streamer.http.fragments import Described
 from streamer.http.guard import Caller
 from streamer.http.logs import About
+from streamer.http.peer_meters import PeerTotals
 from streamer.http.problem import Code, Problem
 from streamer.http.sessions import Kind, Session, SessionTable
 from streamer.rooms.events import EventKind
 from streamer.rooms.room import Room
 from streamer.rooms.seat import SeatInput
 from streamer.rooms.viewer import Codec, Viewer
+from streamer.webrtc.peer_stats import PeerStats
 
 ANSWER_SECONDS = 10.0
 RETRY_SECONDS = 2.0
@@ -31,6 +33,11 @@ class Peer(Protocol):
     @property
     def answer(self) -> str:
         """Our session description."""
+        ...
+
+    @property
+    def latest(self) -> PeerStats | None:
+        """How the connection was when it last looked at itself."""
         ...
 
     async def add_candidates(self, fragment: str) -> None:
@@ -83,6 +90,12 @@ class Calls:
         self._peers = peers
         self._codec = codec  # for viewers that take either
         self._calls: dict[str, _Call] = {}
+        self.totals = PeerTotals()
+
+    def peers(self) -> list[PeerStats]:
+        """Say how the connections are that are open now."""
+        latest = [call.peer.latest for call in self._calls.values() if call.peer is not None]
+        return [stats for stats in latest if stats is not None]
 
     async def publish(
         self, room: Room, seat: int, offer: Described, caller: Caller
@@ -213,6 +226,7 @@ class Calls:
             reason = call.reason or reason
             call.let_go(reason)
             self._calls.pop(session.id, None)
+            self.totals.ended(peer.latest)
             if reason == GOODBYE:
                 self.sessions.depart(session)
             else:

@@ -46,8 +46,9 @@ POLICY = {
     "form-action": "'none'",
     "frame-ancestors": "'none'",
 }
+# Whom else a page may ask. The bot page asks a speech service that its user names.
+OTHERS = {"bot": "https: http://127.0.0.1:* http://localhost:*"}
 HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {what}" for name, what in POLICY.items()),
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -71,10 +72,11 @@ class PageFile:
     zipped: bytes | None  # None where zipping does not pay
     media_type: str
     etag: str
+    policy: str
 
     @classmethod
-    def of(cls, data: bytes, suffix: str) -> PageFile:
-        """Make one.
+    def of(cls, data: bytes, suffix: str, page: str = "") -> PageFile:
+        """Make one file of a page.
 
         Raises:
             KeyError: when no such file belongs to a page.
@@ -83,11 +85,11 @@ class PageFile:
         zipped = gzip.compress(data, mtime=0)
         is_smaller = len(zipped) < len(data)
         etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-        return cls(data, zipped if is_smaller else None, media_type, etag)
+        return cls(data, zipped if is_smaller else None, media_type, etag, _policy(page))
 
     async def answer(self, request: Request) -> Response:
         """Send it, or say that the client has it already."""
-        headers = {**HEADERS, "ETag": self.etag}
+        headers = {**HEADERS, "Content-Security-Policy": self.policy, "ETag": self.etag}
         known = request.headers.get("if-none-match", "")
         if self.etag in [each.strip().removeprefix("W/") for each in known.split(",")]:
             return Response(status_code=304, headers=headers)
@@ -126,6 +128,11 @@ def _route(path: str, file: PageFile) -> Route:
     return Route(path, file.answer, methods=["GET"], include_in_schema=False)
 
 
+def _policy(page: str) -> str:
+    allowed = {**POLICY, "connect-src": f"{POLICY['connect-src']} {OTHERS.get(page, '')}".strip()}
+    return "; ".join(f"{name} {what}" for name, what in allowed.items())
+
+
 def _read(entry: EntryPoint) -> Folder:
     try:
         root = Path(entry.load())
@@ -135,7 +142,7 @@ def _read(entry: EntryPoint) -> Folder:
             error
         )
     files = {
-        path.relative_to(root).as_posix(): PageFile.of(path.read_bytes(), path.suffix)
+        path.relative_to(root).as_posix(): PageFile.of(path.read_bytes(), path.suffix, entry.name)
         for path in paths
         if path.is_file()
     }

@@ -142,9 +142,12 @@ class Viewer:
         self.bitrate = bits_per_second
 
     def close(self) -> None:
-        """Stop watching. Does nothing a second time."""
+        """Stop watching; what waits is dropped. Does nothing a second time."""
         if self._ended is None:
             self._leave(self)
+        # A connection may hold us for long after its end, and the sound of a mix holds an encoder.
+        self._pictures.items.clear()
+        self._sounds.items.clear()
 
     def offer_picture(self, picture: EncodedPicture) -> None:
         """Queue a picture. For the room."""

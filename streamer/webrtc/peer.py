@@ -56,6 +56,7 @@ class Peer:
         self.voice: LiveVoice | None = None
         self.keyframe_requests = 0
         self.remb: int | None = None  # bits a second
+        self.latest: PeerStats | None = None  # of the last second
         self._pc = pc
         self._limits = limits
         self._main_mid = main_mid
@@ -158,7 +159,8 @@ class Peer:
         received, alive_at = 0, self._now()
         while self._reason is None:
             await asyncio.sleep(LOOK)
-            packets = (await self.stats()).packets_received
+            self.latest = await self.stats()
+            packets = self.latest.packets_received
             if packets != received or await has_consent(self._pc):
                 received, alive_at = packets, self._now()
             elif self._now() - alive_at > self._limits.silence:

@@ -19,6 +19,7 @@ from streamer.rooms.viewer import Viewer
 from streamer.server import Built, build
 from streamer.settings import Settings, load_settings
 from streamer.stage import open_stage
+from streamer.webrtc.peer_stats import PeerStats
 
 KEY = "0123456789abcdef0123456789abcdef"
 URL = "http://127.0.0.1:8080"
@@ -46,6 +47,7 @@ class PretendedPeer:
     is_closed: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str = "closed"
+    latest: PeerStats | None = None
 
     async def add_candidates(self, fragment: str) -> None:
         self.fragments.append(fragment)

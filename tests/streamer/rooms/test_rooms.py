@@ -136,6 +136,8 @@ def test_a_viewer_that_never_reads_costs_neither_memory_nor_the_others() -> None
                 keys += (await viewer.next_picture()).is_key
             assert max(deaf.waiting) <= 25
             assert deaf.drops.sounds > 400
+            deaf.close()
+            assert deaf.waiting == (0, 0)  # whoever still holds it holds nothing of the room
             assert keys < 5  # whoever does not read asks for nothing
             assert len(theater.encoders) == 1
             assert len(theater.encoders[0].frames) <= 502

@@ -60,6 +60,8 @@ def test_a_published_voice_is_heard_as_it_was_said() -> None:
         peer = await factory(PLAIN).answer_publisher(await client.offer(), ear)
         await client.accept(peer)
         await asyncio.sleep(3.2)
+        assert peer.latest is not None  # it looks at itself
+        assert peer.latest.packets_received > 50
         stats = await peer.stats()
         assert stats.packets_received > 50
         assert stats.voice is not None
