@@ -5,3 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 MEETING = Path(__file__).parent / "meeting"
+BOT = Path(__file__).parent / "bot"

@@ -28,6 +28,10 @@ export class Call {
   #connection = null;
   /** @type {{seat: number, track: MediaStreamTrack} | null} */
   #voice = null;
+  /** @type {string | null} */
+  #lastId = null; // of the last join: the next one says that it replaces it
+  /** @type {Promise<void> | null} */
+  #joining = null;
   #isOver = false;
   #wake = new AbortController();
 
@@ -49,6 +53,7 @@ export class Call {
         wait = FIRST_WAIT_S;
         const mine = this.#connection;
         const why = await mine.over;
+        await this.#joining;
         if (this.#isOver || mine !== this.#connection) continue; // another one took over
         mine.close();
         this.#connection = null;
@@ -63,7 +68,20 @@ export class Call {
   /** Speak from a seat; what is watched goes on until that works.
    * @param {number} seat @param {MediaStreamTrack} track */
   async join(seat, track) {
-    const next = await Connection.open(this.#server, this.room, { seat, track, replaces: this.#connection?.id ?? null });
+    const joining = this.#join(seat, track);
+    this.#joining = joining.catch(() => {}); // whoever called join hears of it
+    await joining;
+  }
+
+  /** @param {number} seat @param {MediaStreamTrack} track */
+  async #join(seat, track) {
+    const voice = { seat, track, replaces: this.#lastId };
+    const open = () => Connection.open(this.#server, this.room, voice);
+    const next = await open().catch(async (error) => {
+      if (!(error instanceof Problem) || error.code !== "full" || !this.#connection) throw error;
+      await this.#connection.close("replaced"); // one's own place was the last one
+      return open();
+    });
     this.#voice = { seat, track };
     this.#swap(next);
   }
@@ -108,6 +126,7 @@ export class Call {
   #swap(next) {
     const old = this.#connection;
     this.#connection = next;
+    this.#lastId = next.id;
     this.#told.onConnection(next);
     this.#tell("live");
     old?.close("replaced");
@@ -122,9 +141,6 @@ export class Call {
     this.#tell("live");
     return made;
   }
-
-  /** @type {string | null} */
-  #lastId = null;
 
   /** Say what went wrong and wait; gives how long to wait next time. @param {unknown} error @param {number} wait */
   async #stumble(error, wait) {

@@ -7,6 +7,7 @@ import { readIceServers, writeFragment } from "./protocol.js";
 /** @typedef {{seat: number, track: MediaStreamTrack, replaces: string | null}} Voice */
 
 const GATHER_MS = 60; // candidates of one host come together: one request for them
+const GOODBYE_MS = 3000;
 const DISCONNECTED_MS = 2500; // a short hole in the network heals by itself
 
 export class Connection {
@@ -55,14 +56,19 @@ export class Connection {
     await this.pc.getSenders().find((sender) => sender.track?.kind === "audio")?.replaceTrack(track);
   }
 
-  /** Tell the server goodbye and stop. Does no harm twice. @param {string} [why] `ended`: it knows already */
-  close(why = "closed") {
-    this.pc.close();
+  /** Tell the server goodbye and stop; ends when the server knows. Does no harm twice.
+   * @param {string} [why] `ended`: it knows already */
+  async close(why = "closed") {
     this.#end(why);
     const url = this.#answer?.url;
     this.#answer = null;
-    // keepalive: it is sent even while the page goes away
-    if (url && why !== "ended") this.#server.ask(url, { method: "DELETE", keepalive: true }).catch(() => {}); // gone is gone
+    if (!url || why === "ended") return this.pc.close();
+    for (const { track } of this.pc.getReceivers()) track.enabled = false; // silent from now on
+    // keepalive: it is sent even while the page goes away. Told first: a session that ended over its connection
+    // is not there any more when it is told.
+    const goodbye = { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(GOODBYE_MS) };
+    await this.#server.ask(url, goodbye).catch(() => {}); // gone is gone
+    this.pc.close();
   }
 
   async #negotiate() {

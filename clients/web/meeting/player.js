@@ -1,6 +1,7 @@
 // The video element: plays with sound where the browser lets it, and notices when frames stop coming.
 
 const STALLED_MS = 3000;
+const LOOK_MS = 250;
 
 export class Player {
   /** @param {HTMLVideoElement} video
@@ -9,14 +10,17 @@ export class Player {
     this.video = video;
     this.isSilenced = false; // by the browser, until the user touches the page
     this.#told = told;
-    this.#timer = setInterval(() => this.#look(), 500);
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#count();
   }
 
   #told;
   #timer;
-  #frames = 0;
+  /** Frames shown since the last stop. */
+  frames = 0;
   #lastFrameAt = 0;
   #isFlowing = false;
+  #isClosed = false;
 
   /** Play a stream from its first frame on. @param {MediaStream} stream */
   async play(stream) {
@@ -41,10 +45,11 @@ export class Player {
   /** Show nothing, as after the end. */
   stop() {
     this.video.srcObject = null;
-    this.#frames = 0;
+    this.frames = 0;
   }
 
   close() {
+    this.#isClosed = true;
     clearInterval(this.#timer);
     this.stop();
   }
@@ -55,12 +60,19 @@ export class Player {
     this.#told.onSilenced(isSilenced);
   }
 
+  /** Count frames one by one: Firefox's getVideoPlaybackQuality counts none of a live stream. */
+  #count() {
+    this.video.requestVideoFrameCallback(() => {
+      if (this.#isClosed) return;
+      this.frames += 1;
+      this.#lastFrameAt = performance.now();
+      this.#count();
+    });
+  }
+
   #look() {
-    const frames = this.video.getVideoPlaybackQuality().totalVideoFrames;
-    const now = performance.now();
-    if (frames !== this.#frames && frames > 0) this.#lastFrameAt = now;
-    this.#frames = frames;
-    const isFlowing = frames > 0 && now - this.#lastFrameAt < STALLED_MS;
+    // No frame is shown while the page is hidden, which is no fault of the stream.
+    const isFlowing = this.frames > 0 && (document.hidden || performance.now() - this.#lastFrameAt < STALLED_MS);
     if (isFlowing === this.#isFlowing) return;
     this.#isFlowing = isFlowing;
     this.#told.onFlow(isFlowing);

@@ -2,13 +2,13 @@
 import { Call } from "./call.js";
 import { byId, make, notify, pause, relabel } from "./dom.js";
 import { FigureOverlay } from "./figures.js";
-import { Player } from "./player.js";
 import { ProtocolError } from "./protocol.js";
 import { Recorder, download } from "./recorder.js";
 import { SeatList } from "./seats.js";
 import { Problem } from "./server.js";
 import { openShare } from "./share.js";
 import { NoSoundError, SpokenFile, readSpeech } from "./speak_file.js";
+import { Stage } from "./stage.js";
 import { TEXT } from "./text.js";
 import { Voice } from "./voice.js";
 
@@ -31,7 +31,8 @@ export class RoomView {
     this.#call = new Call(server, id, {
       onStanding: (standing) => this.#stand(standing),
       onConnection: (connection) => {
-        this.#player.play(connection.stream);
+        this.#stopRecording(); // its tracks end with the old connection
+        this.#stage.play(connection.stream);
         this.#showSeats();
       },
       onSeatLost: (why) => {
@@ -49,26 +50,23 @@ export class RoomView {
   #gone = new AbortController();
   /** @type {Room | null} */
   #room = null;
-  /** @type {Standing} */
-  #standing = { state: "connecting", seconds: 0, why: "" };
-  #isFlowing = false;
   #isBusy = false; // joining or leaving a seat
-  #stage = byId("stage");
-  #video = byId("video", "video");
+  #isOver = false;
+  #stage = new Stage({
+    retry: () => this.#call.retry(),
+    see: () => location.assign("?lobby"),
+    enter: () => {
+      this.close();
+      location.assign("?door");
+    },
+  });
   /** @type {Map<number, SpokenFile | null>} */
   #files = new Map();
   /** @type {Recorder | null} */
   #recorder = null;
   #fileSeat = 0;
-  #player = new Player(this.#video, {
-    onFlow: (isFlowing) => {
-      this.#isFlowing = isFlowing;
-      this.#showState();
-    },
-    onSilenced: (isSilenced) => this.#showSound(isSilenced),
-  });
   #voice = new Voice((track) => this.#call.replaceTrack(track));
-  #figures = new FigureOverlay(this.#video, () => this.#call.connection?.pc ?? null);
+  #figures = new FigureOverlay(this.#stage.video, () => this.#call.connection?.pc ?? null);
   #seats = new SeatList({
     speak: (seat) => this.#join(seat),
     say: (seat) => this.#askFile(seat),
@@ -80,9 +78,8 @@ export class RoomView {
   async run() {
     byId("room").hidden = false;
     byId("share").hidden = false;
+    byId("to-bot", "a").href = `bot?room=${encodeURIComponent(this.#id)}`;
     this.#suggest();
-    this.#showState();
-    this.#showSound(false);
     this.#lookAgain();
     this.#listen();
     await this.#call.run();
@@ -96,7 +93,7 @@ export class RoomView {
     for (const file of this.#files.values()) file?.stop();
     this.#voice.forget();
     this.#figures.close();
-    this.#player.close();
+    this.#stage.close();
     byId("figures").setAttribute("aria-pressed", "false");
     for (const id of ["room", "share"]) byId(id).hidden = true;
     byId("where").replaceChildren();
@@ -108,89 +105,34 @@ export class RoomView {
     const on = (/** @type {string} */ id, /** @type {string} */ kind, /** @type {(event: Event) => void} */ what) =>
       byId(id).addEventListener(kind, what, { signal });
     on("leave", "click", () => this.#leave());
-    on("sound", "click", () => this.#sound(this.#video.muted));
-    on("sound-on", "click", () => this.#sound(true));
-    on("full", "click", () => act(() => (document.fullscreenElement ? document.exitFullscreen() : this.#stage.requestFullscreen())));
     on("record", "click", () => (this.#recorder ? this.#stopRecording() : this.#record()));
     on("figures", "click", () => this.#toggleFigures());
     on("share", "click", () => openShare(this.#server, this.#id));
     on("file", "change", () => this.#sayFile());
-    on("curtain-act", "click", () => this.#curtainAct());
     on("prompt-form", "submit", (event) => {
       event.preventDefault();
       this.#prompt(byId("prompt", "input").value);
     });
     window.addEventListener("pagehide", () => this.#call.close(), { signal });
     window.addEventListener("online", () => this.#call.retry(), { signal });
-    document.addEventListener("fullscreenchange", () => this.#showFull(), { signal });
   }
 
   /** @param {Standing} standing */
   #stand(standing) {
-    this.#standing = standing;
-    if (standing.state === "ended" || standing.state === "refused") {
-      this.#voice.close();
-      this.#stopRecording();
-      this.#player.stop();
-      this.#onOver(standing.state, standing.why);
-    }
-    this.#showState();
-  }
-
-  #showState() {
-    const { state, seconds, why } = this.#standing;
-    const isLive = state === "live" && this.#isFlowing;
-    const isIdle = isLive && this.#room?.seats.every((seat) => !seat.is_taken);
-    const shown = state === "live" ? (isIdle ? "idle" : isLive ? "live" : "connecting") : state;
-    const pill = byId("state");
-    if (pill.textContent !== TEXT.pill[shown]) pill.textContent = TEXT.pill[shown];
-    this.#stage.dataset.state = shown;
-    if (isLive) return;
-    /** @type {Record<string, () => import("./text.js").Said>} */
-    const words = {
-      connecting: () => TEXT.connecting,
-      live: () => (this.#video.getVideoPlaybackQuality().totalVideoFrames ? TEXT.stalled : TEXT.waiting),
-      full: () => TEXT.full(seconds, why),
-      lost: () => TEXT.lost(seconds),
-      ended: () => TEXT.ended(why),
-      refused: () => TEXT.refused(why),
-    };
-    const { title, text, act: deed = "" } = words[state]();
-    byId("curtain-title").textContent = title;
-    byId("curtain-text").textContent = text;
-    const button = byId("curtain-act", "button");
-    button.textContent = deed;
-    button.hidden = !deed;
-  }
-
-  #curtainAct() {
-    const { state } = this.#standing;
-    if (state === "ended") location.assign("?lobby");
-    else if (state === "refused") {
-      this.close();
-      location.assign("?door");
-    } else this.#call.retry();
-  }
-
-  /** @param {boolean} isOn */
-  #sound(isOn) {
-    this.#player.sound(isOn);
-    this.#showSound(false);
-  }
-
-  /** @param {boolean} isSilenced by the browser */
-  #showSound(isSilenced) {
-    byId("sound-on").hidden = !isSilenced;
-    relabel(byId("sound"), this.#video.muted ? "muted" : "sound", this.#video.muted ? TEXT.soundOn : TEXT.soundOff);
-  }
-
-  #showFull() {
-    relabel(byId("full"), "full", document.fullscreenElement ? TEXT.exitFull : TEXT.full_screen);
+    this.#stage.stand(standing);
+    const { state, why } = standing;
+    if (state !== "ended" && state !== "refused") return;
+    this.#isOver = true;
+    byId("share").hidden = true;
+    byId("where").querySelector(".viewers")?.remove();
+    this.#voice.close();
+    this.#stopRecording();
+    this.#onOver(state, why);
   }
 
   async #lookAgain() {
     const { signal } = this.#gone;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#isOver) {
       await this.#look();
       await pause(LOOK_MS, signal);
     }
@@ -203,16 +145,17 @@ export class RoomView {
       return; // the call itself says what is wrong
     }
     const { seats, viewers, scene, prompt } = this.#room;
-    const { width, height } = this.#room, title = TEXT.sceneName(scene);
-    this.#stage.style.setProperty("--ratio", String(width / height));
-    byId("where").replaceChildren(make("strong", {}, title), ` ${TEXT.watching(viewers)}`);
+    const title = TEXT.sceneName(scene);
+    this.#stage.fit(this.#room);
+    byId("where").replaceChildren(make("strong", {}, title), make("span", { class: "viewers" }, TEXT.watching(viewers)));
     byId("room-title").textContent = title;
     document.title = `${title} – Parley`;
     const field = byId("prompt", "input");
     if (!field.value && document.activeElement !== field) field.placeholder = prompt || TEXT.promptPlaceholder;
-    byId("direct").hidden = !seats.some((seat) => this.#server.maySpeak(seat.number));
+    const maySpeak = seats.some((seat) => this.#server.maySpeak(seat.number));
+    byId("direct").hidden = !maySpeak;
+    byId("bot-hint").hidden = !maySpeak;
     this.#showSeats();
-    this.#showState();
   }
 
   #showSeats() {
@@ -226,7 +169,7 @@ export class RoomView {
   /** Hear events for as long as the room is shown. */
   async #listen() {
     const { signal } = this.#gone;
-    while (!signal.aborted && this.#standing.state !== "ended") {
+    while (!signal.aborted && !this.#isOver) {
       try {
         for await (const event of this.#server.events(this.#id, signal)) this.#heard(event);
       } catch (error) {
@@ -275,7 +218,7 @@ export class RoomView {
       byId("mute").focus();
       const seats = this.#room?.seats.length ?? 1;
       this.#figures.watchLips(() => this.#voice.microphone?.rms() ?? 0, seat, seats);
-      this.#sound(true);
+      this.#stage.sound(true);
     }
     await this.#look();
   }
@@ -327,7 +270,9 @@ export class RoomView {
     this.#recorder = null;
     if (!recorder) return;
     this.#showRecording(false);
-    download(await recorder.stop(), `parley-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`);
+    const film = await recorder.stop();
+    if (!film.size) return notify(TEXT.nothingRecorded);
+    download(film, `parley-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}`);
   }
 
   /** @param {boolean} isOn */

@@ -151,9 +151,11 @@ export class Server {
     }
   }
 
-  /** Open the websocket of a seat. @param {string} room @param {number} seat @param {number} sampleRate */
-  seatSocket(room, seat, sampleRate) {
+  /** Open the websocket of a seat. @param {string} room @param {number} seat @param {number} sampleRate
+   * @param {string} [holder] a name by which to come back to the seat */
+  seatSocket(room, seat, sampleRate, holder) {
     const url = new URL(`rooms/${room}/seats/${seat}/audio?sample_rate=${sampleRate}`, this.base);
+    if (holder) url.searchParams.set("holder", holder);
     url.protocol = url.protocol.replace("http", "ws");
     const protocols = ["parley.v1", ...(this.token ? [`bearer.${this.token}`] : [])];
     const socket = new WebSocket(url, protocols);

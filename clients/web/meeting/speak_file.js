@@ -4,7 +4,7 @@ import { readSocketMessage } from "./protocol.js";
 
 /** @typedef {import("./server.js").Server} Server */
 
-const SAMPLE_RATE = 24_000;
+export const SAMPLE_RATE = 24_000;
 const MESSAGE_BYTES = 32_000;
 const MOST_BUFFERED_BYTES = 256_000;
 const OPEN = 1;
@@ -38,6 +38,16 @@ export function toPcm(channels) {
   return pcm.buffer;
 }
 
+/** Send speech over a seat's websocket, no faster than the server reads it.
+ * @param {WebSocket} socket @param {ArrayBuffer} pcm @param {() => boolean} isWanted false ends it early */
+export async function sendSpeech(socket, pcm, isWanted) {
+  const isOn = () => socket.readyState === OPEN && isWanted();
+  for (let start = 0; start < pcm.byteLength && isOn(); start += MESSAGE_BYTES) {
+    while (socket.bufferedAmount > MOST_BUFFERED_BYTES && isOn()) await pause(50);
+    if (isOn()) socket.send(pcm.slice(start, start + MESSAGE_BYTES));
+  }
+}
+
 /** One file being said. `stop` is a barge-in: the mouth shuts at once. */
 export class SpokenFile {
   /** @param {Server} server @param {string} room @param {number} seat @param {ArrayBuffer} pcm */
@@ -67,7 +77,6 @@ export class SpokenFile {
 
   async #run() {
     const socket = this.#socket;
-    let isStopped = false;
     const closed = new Promise((done) => socket.addEventListener("close", done, { once: true }));
     await new Promise((done, fail) => {
       socket.addEventListener("open", done, { once: true });
@@ -80,12 +89,9 @@ export class SpokenFile {
         if (message.type === "speak_ended") done(undefined);
         if (message.type === "error") fail(new Error(message.message));
       });
-      closed.then(() => { isStopped = true; done(undefined); });
+      closed.then(done);
     });
-    for (let start = 0; start < this.#pcm.byteLength && !isStopped; start += MESSAGE_BYTES) {
-      while (socket.bufferedAmount > MOST_BUFFERED_BYTES && socket.readyState === OPEN) await pause(50);
-      socket.send(this.#pcm.slice(start, start + MESSAGE_BYTES));
-    }
+    await sendSpeech(socket, this.#pcm, () => true);
     if (socket.readyState === OPEN) socket.send(JSON.stringify({ type: "segment_end" }));
     try {
       await said;

@@ -58,8 +58,6 @@ export const TEXT = {
     insecure: "Browsers give the microphone to https pages and to localhost only. Open this page by https.",
     unplugged: "The microphone was unplugged. Choose another one.",
   },
-  /** @param {string} name */
-  defaultDevice: (name) => name || "Microphone",
   speakAs: "Speak",
   /** @param {string} name */
   speakAsLong: (name) => `Speak as ${name} with your microphone`,
@@ -89,6 +87,8 @@ export const TEXT = {
   sceneName: (name) => (name === "null" ? "Test picture" : name),
   mute: "Mute",
   unmute: "Unmute",
+  /** @param {number} number */
+  deviceName: (number) => `Microphone ${number}`,
   hold: "Hold to talk",
   talking: "You are heard",
   soundOff: "Sound off",
@@ -97,6 +97,8 @@ export const TEXT = {
   full_screen: "Full screen",
   stopRecording: "Stop",
   record: "Record",
+  cannotFill: "This browser shows no part of a page in full screen.",
+  nothingRecorded: "Nothing was recorded: no picture came meanwhile.",
   cannotRecord: "This browser cannot record.",
   promptPlaceholder: "they talk calmly",
   suggestions: ["they talk calmly", "they laugh together", "they listen closely", "they look surprised"],

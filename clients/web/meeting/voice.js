@@ -125,7 +125,7 @@ export class Voice {
     const chosen = this.microphone?.deviceId;
     this.#devices.replaceChildren(
       ...found.map(({ deviceId, label }, index) =>
-        make("option", { value: deviceId, selected: deviceId === chosen }, label || TEXT.defaultDevice(`Microphone ${index + 1}`)),
+        make("option", { value: deviceId, selected: deviceId === chosen }, label || TEXT.deviceName(index + 1)),
       ),
     );
   }
