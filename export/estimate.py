@@ -20,6 +20,8 @@ FLOAT32_BYTES = 4
 KEPT: Mapping[str, float] = {"fp32": 1.0, "bf16": 0.5, "int8": 0.3, "fp8": 0.3}
 # Weights in torch, the constants that the exporter folds, and the runtime that checks the result.
 MEMORY_FACTOR = 2.5
+# ONNX Runtime's quantizer holds several copies: 3.2 were not enough for 7 GiB of weights.
+QUANTIZER_MEMORY_FACTOR = 4.0
 MEMORY_INFO = Path("/proc/meminfo")
 GIB = 2**30
 
@@ -54,7 +56,8 @@ def estimate(recipe: Recipe, request: ExportRequest) -> Need:
     bundle = sum(weights.values()) * kept * copies
     # The plain float32 graph, and the copy that a quantizer or a parser works on.
     scratch = weights[largest] * (1.0 if kept == 1.0 else 2.2)
-    return Need(int(bundle), int(scratch), int(weights[largest] * MEMORY_FACTOR), largest)
+    factor = QUANTIZER_MEMORY_FACTOR if request.precision == "int8" else MEMORY_FACTOR
+    return Need(int(bundle), int(scratch), int(weights[largest] * factor), largest)
 
 
 def _weight_bytes(recipe: Recipe, request: ExportRequest) -> Iterable[tuple[str, int]]:

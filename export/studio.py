@@ -167,7 +167,7 @@ def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[s
 
 
 def swayed(picture: Tensor, frames: int) -> Tensor:
-    """Move a picture [1, 3, H, W] as video [1, 3, T, H, W]: sideways, up and down, to and fro."""
+    """Move a picture [1, 3, H, W] as a camera would: video [1, 3, T, H, W]."""
     phase = torch.arange(frames) * (2 * torch.pi / SWAY_FRAMES)
     scale = 1 - ZOOM * (1 - torch.cos(phase))
     zero = torch.zeros(frames)

@@ -143,7 +143,7 @@ def test_a_sentence_is_given_as_soon_as_it_is_complete() -> None:
     heard: list[tuple[str, int]] = []
 
     async def tokens() -> AsyncIterator[str]:
-        for token in ("Hel", "lo.", " How", " are", " you", "?"):
+        for token in ("Hell", "o.", " How", " are", " you", "?"):
             taken.append(token)
             yield token
 
