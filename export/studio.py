@@ -17,6 +17,7 @@ from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
+from models.studio.warp import gathered
 
 STATE = "state."
 SHOWN_CALLS = 6  # of the decoder, for each picture
@@ -108,7 +109,8 @@ class PictureDecoder(nn.Module):
         """Decode [B, C, F, h, w] with `ref.*` and state: pixels [B, T, H, W, 3], next state."""
         reference = Reference(*others[: len(REFERENCE)])
         before, *frames = others[len(REFERENCE) :]
-        video, after = self.vae.decode(latent, reference, DecoderState(before, tuple(frames)))
+        state = DecoderState(before, tuple(frames))
+        video, after = self.vae.decode(latent, reference, state, gathered)
         # Cloned: a view of the latent would keep the input's memory.
         return (to_pixels(video), after.latent.clone(), *after.frames)
 

@@ -27,6 +27,7 @@ from models.studio.vae_blocks import (
     repeat_channels,
 )
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE, StudioVAEConfig, Widths
+from models.studio.warp import Warp, repeat, sampled
 
 PATCH = 4  # side of the pixel squares in which pictures enter and leave
 MASK_BIAS = -1.0  # at the start a quarter of every pixel is the warped reference
@@ -99,21 +100,6 @@ class ReferenceEncoder(nn.Module):
         return Reference(picture, quarter, eighth, self.sixteenth(eighth))
 
 
-def warp(x: Tensor, flow_px: Tensor) -> Tensor:
-    """Fetch x [B, C, H, W] from where flow_px [B, 2, H, W] points: across, then down, in pixels."""
-    _, _, height, width = flow_px.shape
-    across = torch.arange(width, device=x.device, dtype=flow_px.dtype) + 0.5
-    down = torch.arange(height, device=x.device, dtype=flow_px.dtype) + 0.5
-    grid = torch.stack(
-        [
-            (across[None, None, :] + flow_px[:, 0]) * (2 / width) - 1,
-            (down[None, :, None] + flow_px[:, 1]) * (2 / height) - 1,
-        ],
-        dim=-1,
-    )
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
-
-
 class Decoder(nn.Module):
     """Latent frames and the reference to video.
 
@@ -142,14 +128,14 @@ class Decoder(nn.Module):
             _bias(self.out)[: 3 * PATCH**2] = 0
             _bias(self.out)[3 * PATCH**2 :] = MASK_BIAS
 
-    def forward(self, z: Tensor, reference: Reference, state: DecoderState) -> Decoded:
+    def forward(self, z: Tensor, reference: Reference, state: DecoderState, warp: Warp) -> Decoded:
         """Decode a chunk z [B, C, F, h, w]."""
         b, _, chunk_frames, _, _ = z.shape
         frames = chunk_frames * FRAMES_PER_LATENT
         x = self._deep(z, reference, state.latent)
         x, seen = self._part_frames(x, repeat(reference.eighth, frames), b, state)
         flow = self._flow_px(x)  # [B * T, 2, H / 8, W / 8] in pixels of the picture
-        video = self._paint(x, flow, reference, frames)
+        video = self._paint(x, flow, reference, warp)
         video = video.reshape(b, frames, *video.shape[1:]).transpose(1, 2)
         return Decoded(video, DecoderState(z[:, :, -1], seen))
 
@@ -180,14 +166,14 @@ class Decoder(nn.Module):
     def _flow_px(self, x: Tensor) -> Tensor:
         return torch.tanh(self.flow(activate(x)).float()) * self.cfg.max_flow_px
 
-    def _paint(self, x: Tensor, flow: Tensor, reference: Reference, frames: int) -> Tensor:
+    def _paint(self, x: Tensor, flow: Tensor, reference: Reference, warp: Warp) -> Tensor:
         """Give pixels [B * T, 3, H, W]: painted ones over the warped reference."""
         at_quarter = _enlarge(flow, 2)
         x = self.grow(x)
-        warped = warp(repeat(reference.quarter, frames).float(), at_quarter / PATCH)
+        warped = warp(reference.quarter.float(), at_quarter / PATCH)
         x = x + torch.sigmoid(self.gate4(x)) * warped.to(x.dtype)
         painted = F.pixel_shuffle(self.out(activate(self.fine(x))), PATCH)
-        picture = warp(repeat(reference.picture, frames).float(), _enlarge(at_quarter, PATCH))
+        picture = warp(reference.picture.float(), _enlarge(at_quarter, PATCH))
         return painted[:, :3] + torch.sigmoid(painted[:, 3:]) * picture.to(painted.dtype)
 
 
@@ -197,12 +183,6 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 def _enlarge(flow: Tensor, factor: int) -> Tensor:
     return F.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
-
-
-def repeat(x: Tensor, times: int) -> Tensor:
-    """Repeat every entry of x [B, ...] to [B * times, ...], copies next to each other."""
-    spread = x[:, None].expand(-1, times, *(-1,) * (x.ndim - 1))
-    return spread.flatten(0, 1)
 
 
 class StudioVAE(nn.Module):
@@ -259,7 +239,11 @@ class StudioVAE(nn.Module):
         return DecoderState(latent, (frame,) * self.cfg.frame_blocks)
 
     def decode(
-        self, latents: Tensor, reference: Reference, state: DecoderState | None = None
+        self,
+        latents: Tensor,
+        reference: Reference,
+        state: DecoderState | None = None,
+        warp: Warp = sampled,
     ) -> Decoded:
         """Decode a chunk of latents [B, C, F, h, w] as scaled by `encode`.
 
@@ -267,16 +251,21 @@ class StudioVAE(nn.Module):
             latents: one or more latent frames.
             reference: from `look`, of the same pictures' size.
             state: of the chunk before; None at the start.
+            warp: how the reference is fetched.
         """
-        return self.decode_raw(latents * _wide(self.std) + _wide(self.mean), reference, state)
+        return self.decode_raw(latents * _wide(self.std) + _wide(self.mean), reference, state, warp)
 
     def decode_raw(
-        self, z: Tensor, reference: Reference, state: DecoderState | None = None
+        self,
+        z: Tensor,
+        reference: Reference,
+        state: DecoderState | None = None,
+        warp: Warp = sampled,
     ) -> Decoded:
         """Decode latents as `encode_raw` gives them."""
         if state is None:
             state = self.start(len(z), *reference.picture.shape[2:])
-        decoded: Decoded = self.decoder(z, reference, state)
+        decoded: Decoded = self.decoder(z, reference, state, warp)
         return decoded
 
     def _check(self, pictures: Tensor, dimensions: int) -> None:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from models.errors import ConfigError, InputError
-from models.studio.vae import StudioVAE, warp
+from models.studio.vae import StudioVAE
 from models.studio.vae_blocks import fold_channels, repeat_channels
 from models.studio.vae_config import Widths, studio_vae
+from models.studio.warp import sampled as warp
 from tests.models.studio.sizes import tiny_vae
 
 
