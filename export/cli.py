@@ -84,6 +84,10 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             help="Utterances that come with the bundle, NUMBER-SPEAKER.ogg: 00-0.ogg, 01-1.ogg.",
         ),
     ] = None,
+    card: Annotated[
+        Path | None,
+        typer.Option(help="Text that joins the model card: data, licenses, limits, figures."),
+    ] = None,
     only_estimate: Annotated[
         bool, typer.Option("--estimate", help="Say what it needs, and stop.")
     ] = False,
@@ -111,11 +115,19 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             schedules=tuple(_schedule(text) for text in steps or ["1000,500"]),
             scenes=() if scenes is None else read_scenes(scenes),
             conversations=tuple(conversation or ()),
+            card="" if card is None else _text(card),
         )
         _export(request, is_estimate=only_estimate)
     except (ExportError, ArtifactError, ModelError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"cannot read {path}: {error}") from error
 
 
 def _schedule(text: str) -> tuple[float, ...]:

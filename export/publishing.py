@@ -115,4 +115,6 @@ def _card(recipe: Recipe, request: ExportRequest) -> str:
         if request.weights.directory is None
         else ""
     )
-    return f"{recipe.name}, weights: {origin}. Sizes (width x height x people): {sizes}.{warning}"
+    said = f"\n\n{request.card}" if request.card else ""
+    of_sizes = f"Sizes (width x height x people): {sizes}."
+    return f"{recipe.name}, weights: {origin}. {of_sizes}{warning}{said}"

@@ -78,6 +78,7 @@ class ExportRequest:
     parity_chunks: int
     schedules: tuple[tuple[float, ...], ...]  # timesteps; the first is the default
     scenes: tuple[ReadyScene, ...] = ()
+    card: str = ""  # what is said of the model besides its name and sizes
     conversations: tuple[Path, ...] = ()  # folders of files SPEAKER in their names: 03-1.ogg
 
     def __post_init__(self) -> None:

@@ -196,7 +196,7 @@ def _export(
         roles=frozenset(),
         gpus=(),
         parity_chunks=5,
-        timesteps=TIMESTEPS,
+        schedules=(TIMESTEPS,),
     )
     around = home / "around"
     if around.is_dir():

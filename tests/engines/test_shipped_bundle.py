@@ -1,0 +1,112 @@
+"""The bundle that comes with Parley, as users meet it: whole, with scenes, and moved by voices."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from engines.avatar_engine import AvatarEngine
+from engines.bundle import Bundle
+from engines.command_line import find_bundle, start_engine
+from engines.conversation import Turn, read_conversation
+from engines.manifest import SAMPLE_RATE, check_file
+from engines.scene.scene import Scene
+from engines.scene.store import ready_scene
+from engines.scenes_cli import app as scenes_app
+from engines.stream import AvatarStream
+
+SECONDS = 2.4
+DEMO_SCENE = "ben-and-anna"
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return find_bundle(None)
+
+
+@pytest.fixture(scope="module")
+def engine(bundle: Bundle) -> Iterator[AvatarEngine]:
+    started, _ = start_engine(bundle, "onnxruntime", 1)
+    with started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def turns(bundle: Bundle) -> tuple[Turn, ...]:
+    return read_conversation(bundle)
+
+
+def test_every_file_is_as_the_manifest_says(bundle: Bundle) -> None:
+    for entry in {file.path: file for file in bundle.manifest.files}.values():
+        check_file(bundle.folder, entry)
+    named = {file.path for file in bundle.manifest.files} | {"bundle.json", "README.md"}
+    found = {
+        path.relative_to(bundle.folder).as_posix()
+        for path in bundle.folder.rglob("*")
+        if path.is_file()
+    }
+    assert found <= named, "nothing lies in a bundle that its manifest does not know"
+
+
+def test_weights_were_trained_and_every_network_met_its_bound(bundle: Bundle) -> None:
+    assert "Random" not in bundle.manifest.model_card
+    measured = {each.network for each in bundle.manifest.parity}
+    assert measured == {entry.key for entry in bundle.manifest.networks}
+    rolled = [each for each in bundle.manifest.parity if each.network.startswith("dit")]
+    assert all(each.chunks >= 50 for each in rolled)
+
+
+def test_ten_scenes_with_one_to_three_people_are_ready(bundle: Bundle) -> None:
+    scenes = [ready_scene(bundle, entry.name) for entry in bundle.manifest.scenes]
+    assert Counter(scene.size.people for scene in scenes) == {1: 3, 2: 4, 3: 3}
+    for scene in scenes:
+        assert len(scene.people_names) == scene.size.people
+        assert scene.prompt
+        assert min(box.width for box in scene.boxes) >= 40
+    result = CliRunner().invoke(scenes_app, ["list"])
+    assert result.exit_code == 0
+    assert DEMO_SCENE in result.stdout
+
+
+def test_the_conversation_is_between_two_and_loud_enough(turns: tuple[Turn, ...]) -> None:
+    assert [turn.speaker for turn in turns] == [0, 1] * (len(turns) // 2)
+    for turn in turns:
+        assert 1 < len(turn.samples) / SAMPLE_RATE < 8
+        assert np.abs(turn.samples).max() > 0.1
+
+
+def mouth_motion(scene: Scene, frames: NDArray[np.uint8]) -> list[float]:
+    """Measure how much each lower face [T, H, W, 3] changes over time, in gray levels."""
+    moved = []
+    for box in scene.boxes:
+        rows = slice(int(box.top + 0.6 * box.height), int(box.bottom))
+        columns = slice(int(box.left + 0.2 * box.width), int(box.right - 0.2 * box.width))
+        lower = frames[:, rows, columns].astype(np.float32).mean(-1)
+        moved.append(float(lower.std(0).mean()))
+    return moved
+
+
+@pytest.mark.parametrize("speaker", [0, 1])
+def test_the_mouth_of_whoever_speaks_moves_more(
+    engine: AvatarEngine, bundle: Bundle, turns: tuple[Turn, ...], speaker: int
+) -> None:
+    scene = ready_scene(bundle, DEMO_SCENE)
+    voice = next(turn.samples for turn in turns if turn.speaker == speaker)
+    with AvatarStream(engine, scene) as stream:
+        stream.join(speaker)
+        count = int(SECONDS / stream.chunk_seconds)
+        stream.push(speaker, voice[: (count + 1) * stream.chunk_samples])
+        frames = np.concatenate([stream.make_chunk().frames for _ in range(count)])
+    moved = mouth_motion(scene, frames)
+    assert moved[speaker] > 1.3 * moved[1 - speaker], moved
+    assert frames.std() > 20, "a picture, not a gray field"
+
+
+def test_the_bundle_fits_the_repository(bundle: Bundle) -> None:
+    files = [path for path in bundle.folder.rglob("*") if path.is_file()]
+    assert max(path.stat().st_size for path in files) < 32 * 2**20
