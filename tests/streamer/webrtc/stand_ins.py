@@ -236,7 +236,11 @@ class Client:
         for packet in self.packets["video"]:
             data += packet.data
             if packet.is_last:
-                for frame in decoder.decode(av.Packet(data)):
+                try:
+                    frames = decoder.decode(av.Packet(data))
+                except av.error.InvalidDataError:
+                    frames = []  # a busy machine's socket lost a packet; viewers skip this too
+                for frame in frames:
                     shown = frame.reformat(format="rgb24", threads=1)
                     pixels = np.asarray(shown.to_ndarray(), np.uint8)
                     found.append((packet.at, read_opening(pixels, seat, people)))
