@@ -22,9 +22,8 @@ help: ## Print this list
 demo: $(VENV)/.server ## Install the server and serve a room to http://127.0.0.1:8080
 	@echo
 	@$(BIN)/parley --version
-	@echo "The small model is still in training, so a test picture stands in for it: a panel for each"
-	@echo "person, whose bar opens with that person's voice. All else is real. Ctrl-C stops it."
-	$(BIN)/parley serve --demo --generator null
+	@echo "Ctrl-C stops it."
+	$(BIN)/parley serve --demo
 
 # One process for a core, and one thread in each: two threads of a process gain a third, two processes double.
 test: check ## Run every check and every test

@@ -21,7 +21,7 @@ from engines.scenes_cli import app as scenes_app
 from engines.stream import AvatarStream
 
 SECONDS = 2.4
-DEMO_SCENE = "ben-and-anna"
+DEMO_SCENE = "amina-and-ruth"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ WELCOME: Sequence[Line] = (
     Line(0, "Then choose a sound file, or let a bot do the talking."),
     Line(1, "Wonderful. I will stay here, and listen for a while."),
 )
-VOICES: Mapping[int, str] = {0: "kokoro/jm_kumo", 1: "kokoro/jf_alpha"}
+VOICES: Mapping[int, str] = {0: "kokoro/jf_nezumi", 1: "kokoro/jf_alpha"}
 
 
 def speak_conversation(lines: Sequence[Line], source: VoiceSource, folder: Path) -> None:

@@ -156,7 +156,7 @@ def cut_window(
     rng: np.random.Generator,
 ) -> Window:
     """Cut one example: its tensors without a batch dimension."""
-    first, still = _moment(clip, config, rng)
+    first, still = choose_moment(clip, config, rng)
     rows, columns = _place(clip, first, still, side, rng)
     latent_span = slice(first, first + config.latent_frames)
     span = slice(first * FRAMES_PER_LATENT, (first + config.latent_frames) * FRAMES_PER_LATENT)
@@ -188,9 +188,13 @@ def cut_window(
     )
 
 
-def _moment(clip: EncodedClip, config: WindowConfig, rng: np.random.Generator) -> tuple[int, int]:
+def choose_moment(
+    clip: EncodedClip, config: WindowConfig, rng: np.random.Generator
+) -> tuple[int, int]:
     """Choose an example's first latent frame, and its still picture."""
     last = clip.frames - config.latent_frames
+    if last == 0 and len(clip.stills) == 1:
+        return 0, 0
     first = int(rng.integers(last + 1))
     if rng.random() >= config.calm_share:
         return first, int(rng.integers(len(clip.stills)))

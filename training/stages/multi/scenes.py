@@ -13,7 +13,15 @@ import numpy as np
 
 from models.errors import ConfigError, InputError
 from training.runs.draw import Draw
-from training.stages.dit.windows import PATCH, Bank, Window, WindowConfig, cut_window, stacked
+from training.stages.dit.windows import (
+    PATCH,
+    Bank,
+    Window,
+    WindowConfig,
+    choose_moment,
+    cut_window,
+    stacked,
+)
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import EncodedClip
 from training.stages.multi.side_by_side import (
@@ -114,9 +122,9 @@ class SceneSource:
     def _panel(self, is_listener: bool, rng: np.random.Generator) -> EncodedClip:
         frames, width = self.windows.latent_frames, self.config.panel
         clip = self._singles[int(rng.integers(len(self._singles)))]
-        still = int(rng.integers(len(clip.stills)))
+        first, still = choose_moment(clip, self.windows, rng)
         if not is_listener:
-            return panel(clip, int(rng.integers(clip.frames - frames + 1)), frames, width, still)
+            return panel(clip, first, frames, width, still)
         starts = quiet_starts(clip, frames)
         if starts:
             return panel(clip, int(rng.choice(starts)), frames, width, still)
