@@ -129,9 +129,11 @@ async def add_candidates(
 async def leave(room_id: str, pc_id: str, services: ServicesDep, caller: CallerDep) -> Done:
     """End a connection and leave the seat."""
     caller.require(Role.PUBLISH, room_id, caller.claims.seat)
-    session = services.calls.sessions.find_in_room(pc_id, "join", room_id)
-    caller.require(Role.PUBLISH, room_id, session.seat)
-    await services.calls.end(session)
+    sessions = services.calls.sessions
+    if sessions.forget_departed(pc_id, "join", room_id) is None:
+        session = sessions.find_in_room(pc_id, "join", room_id)
+        caller.require(Role.PUBLISH, room_id, session.seat)
+        await services.calls.end(session)
     return Done()
 
 

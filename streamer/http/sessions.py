@@ -120,13 +120,19 @@ class SessionTable:
         if len(self._departed) > MOST_DEPARTED:
             del self._departed[next(iter(self._departed))]
 
+    def forget_departed(self, session_id: str, kind: Kind, room: str) -> Session | None:
+        """Give a session that its client's goodbye ended, once; None when there is none."""
+        session = self._departed.get(session_id)
+        if session is None or (session.kind, session.room) != (kind, room):
+            return None
+        return self._departed.pop(session_id)
+
     def has_departed(self, session_id: str, kind: Kind, room: str, seat: int | None) -> bool:
         """Say once whether a session ended by its client's goodbye; the second time it is gone."""
         session = self._departed.get(session_id)
-        if session is None or (session.kind, session.room, session.seat) != (kind, room, seat):
+        if session is None or session.seat != seat:
             return False
-        del self._departed[session_id]
-        return True
+        return self.forget_departed(session_id, kind, room) is not None
 
     @contextmanager
     def opened(self, kind: Kind, room: str, seat: int | None, caller: Caller) -> Iterator[Session]:

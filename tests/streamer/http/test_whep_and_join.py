@@ -136,6 +136,23 @@ def test_leaving_frees_the_seat(open_house: House) -> None:
     assert open_house.client.delete(f"/rooms/{room}/join/{pc_id}").status_code == 404
 
 
+def test_a_browser_that_said_goodbye_before_its_delete_is_told_that_it_worked(
+    open_house: House,
+) -> None:
+    room = open_house.open_room()
+    pc_id = join(open_house, room).json()["pc_id"]
+    peer = open_house.peers.made[-1]
+
+    async def close() -> None:
+        peer.over.set()
+
+    open_house.run(close)
+    open_house.settle(lambda: not len(open_house.built.services.calls.sessions))
+    url, other = f"/rooms/{room}/join/{pc_id}", open_house.open_room()
+    assert open_house.client.delete(f"/rooms/{other}/join/{pc_id}").status_code == 404
+    assert [open_house.client.delete(url).status_code for _ in range(2)] == [200, 404]
+
+
 @pytest.mark.parametrize(
     "wish",
     [
