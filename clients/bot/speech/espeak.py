@@ -49,6 +49,11 @@ class _Library:
             self._loaded = library
         return self._loaded
 
+    def begin_again(self) -> None:
+        """Forget that the library was set up: others in this process may have ended it."""
+        with self.lock:
+            self._loaded = None
+
     def choose(self, voice: str) -> ctypes.CDLL:
         library = self.loaded()
         if library.espeak_SetVoiceByName(voice.encode()) != _OK:
@@ -82,6 +87,9 @@ class EspeakSpeech:
         is_silent = True
         for sentence in sentences(text):
             samples = self._say(sentence)
+            if not samples:
+                _LIBRARY.begin_again()
+                samples = self._say(sentence)
             is_silent = is_silent and not samples
             yield samples
         if is_silent:

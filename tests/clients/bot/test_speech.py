@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -10,11 +11,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import espeakng_loader
 import numpy as np
 import pytest
 
 from clients.bot.errors import SpeechError
 from clients.bot.speech.endpoint import EndpointSpeech
+from clients.bot.speech.espeak import EspeakSpeech
 from clients.bot.speech.sentences import sentences, sentences_of
 from clients.bot.speech.source import resampled, speech_source, spoken, wire_rate
 
@@ -209,3 +212,10 @@ def test_an_endpoint_without_an_address_is_told_where_to_write_it(
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(SpeechError, match="OPENAI_BASE_URL"):
         speech_source("openai")
+
+
+def test_espeak_speaks_on_after_somebody_else_in_the_process_ended_it() -> None:
+    source = EspeakSpeech()
+    library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+    library.espeak_Terminate()
+    assert len(b"".join(source.speak("Hello there."))) > 10_000

@@ -196,7 +196,7 @@ def choose_moment(
     if last == 0 and len(clip.stills) == 1:
         return 0, 0
     first = int(rng.integers(last + 1))
-    if rng.random() >= config.calm_share:
+    if not config.calm_share or rng.random() >= config.calm_share:
         return first, int(rng.integers(len(clip.stills)))
     tries = [first, *(int(rng.integers(last + 1)) for _ in range(CALM_TRIES - 1))]
     turns = np.array([_turns(clip, each, config.latent_frames) for each in tries])

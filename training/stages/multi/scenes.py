@@ -122,8 +122,11 @@ class SceneSource:
     def _panel(self, is_listener: bool, rng: np.random.Generator) -> EncodedClip:
         frames, width = self.windows.latent_frames, self.config.panel
         clip = self._singles[int(rng.integers(len(self._singles)))]
-        first, still = choose_moment(clip, self.windows, rng)
+        still = int(rng.integers(len(clip.stills)))
         if not is_listener:
+            first = int(rng.integers(clip.frames - frames + 1))
+            if self.windows.calm_share:
+                first, still = choose_moment(clip, self.windows, rng)
             return panel(clip, first, frames, width, still)
         starts = quiet_starts(clip, frames)
         if starts:
