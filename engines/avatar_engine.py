@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, get_args
 
+from engines.architectures.cell_room import CellRoom, strip_of
 from engines.architectures.room import Room
 from engines.architectures.studio import StudioRoom
 from engines.architectures.wan import WanRoom
@@ -78,7 +79,11 @@ class AvatarEngine:
                 f"Parley runs {', '.join(ROOMS)}"
             )
         networks = self.networks(scene.size)
-        return room(self.runtime, networks, manifest, self._tokenizer, scene)
+        if manifest.cells is None:
+            return room(self.runtime, networks, manifest, self._tokenizer, scene)
+        strip = strip_of(scene, manifest.cells)
+        inner = room(self.runtime, networks, manifest, self._tokenizer, strip.scene)
+        return CellRoom(inner, scene.picture, strip.squares, manifest.cells)
 
     def precisions(self, size: Size) -> dict[Role, str]:
         """Say which precision each role runs at."""

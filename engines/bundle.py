@@ -38,9 +38,15 @@ class Bundle:
     def pick(self, role: Role, size: Size, taste: Taste) -> NetworkEntry:
         """Pick the network for a role: by the taste's order, then the bundle's.
 
+        Args:
+            role: what it does.
+            size: of the video.
+            taste: of runtime and user.
+
         Raises:
             ArtifactError: when the bundle has none that fits.
         """
+        rolled = self.manifest.rolled(size).key
         found = [
             entry
             for format_ in taste.formats
@@ -49,7 +55,7 @@ class Bundle:
             if entry.role == role
             and entry.format == format_
             and entry.kv in (None, flavor)
-            and entry.size in (None, size.key)
+            and entry.size in (None, rolled)
         ]
         exact = [entry for entry in found if entry.precision == taste.precision]
         if exact or found:

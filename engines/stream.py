@@ -34,7 +34,7 @@ class Chunk:
     audio: NDArray[np.float32]  # [P, T * 640], the sound of these frames, by seat
     position: int  # video frames before this chunk
     missing_samples: tuple[int, ...]  # by seat: how much silence stood in for a voice
-    parts_ms: dict[str, float]  # audio, denoise, cache, decode
+    parts_ms: dict[str, float]  # audio, denoise, cache, decode, and paste where there are cells
 
 
 class AvatarStream:

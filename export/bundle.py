@@ -146,6 +146,7 @@ def write_bundle(
             "tokenizer": Tokenizer.model_validate({"kind": facts.tokenizer, "file": table}),
             "curves": facts.curves,
             "wan": facts.wan,
+            "cells": request.cells,
             "sizes": tuple(
                 Size(people=each.people, width=each.width, height=each.height)
                 for each in request.sizes

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
-from engines.manifest import ArtifactError
+from engines.manifest import ArtifactError, CellRule
+from export.conversations import read_conversation
 from export.errors import ExportError, RequestError
 from export.estimate import estimate, require_space
 from export.finishing import require_tools
@@ -30,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     invoke_without_command=True,
 )
+FEATHER = 0.12  # of a square, over which a cell fades into the picture
 DEFAULT_PRECISION = {
     Target.ONNX: "int8",
     Target.OPENVINO: "bf16",
@@ -88,6 +91,16 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
         Path | None,
         typer.Option(help="Text that joins the model card: data, licenses, limits, figures."),
     ] = None,
+    cell: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SIDE",
+            help="Roll only the squares around faces, brought to this many pixels a side.",
+        ),
+    ] = None,
+    reach: Annotated[
+        float, typer.Option(help="With --cell: a square's side, in the longer side of a face.")
+    ] = 1.6,
     only_estimate: Annotated[
         bool, typer.Option("--estimate", help="Say what it needs, and stop.")
     ] = False,
@@ -114,10 +127,14 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             parity_chunks=parity_chunks,
             schedules=tuple(_schedule(text) for text in steps or ["1000,500"]),
             scenes=() if scenes is None else read_scenes(scenes),
-            conversations=tuple(conversation or ()),
+            conversations=tuple(read_conversation(each) for each in conversation or ()),
             card="" if card is None else _text(card),
+            cells=None if cell is None else CellRule(side=cell, reach=reach, feather=FEATHER),
         )
         _export(request, is_estimate=only_estimate)
+    except ValidationError as error:
+        typer.echo(f"Error: --cell {cell} --reach {reach}: {error}", err=True)
+        raise typer.Exit(1) from error
     except (ExportError, ArtifactError, ModelError) as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from error

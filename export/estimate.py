@@ -61,7 +61,7 @@ def estimate(recipe: Recipe, request: ExportRequest) -> Need:
 
 
 def _weight_bytes(recipe: Recipe, request: ExportRequest) -> Iterable[tuple[str, int]]:
-    for number, size in enumerate(request.sizes):
+    for number, size in enumerate(request.rolled_sizes):
         shape = recipe.shape(size)
         for piece in recipe.pieces:
             if not any(request.wants(role) for role in piece.roles):

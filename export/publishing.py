@@ -85,7 +85,7 @@ def facts(recipe: Recipe, request: ExportRequest) -> BundleFacts:
 
 def _transformer(recipe: Recipe, request: ExportRequest) -> Transformer | None:
     """Give the widths of the preset's transformer, read off without its weights."""
-    shape = recipe.shape(request.sizes[0])
+    shape = recipe.shape(request.rolled_sizes[0])
     families = (
         piece.build(build_empty, shape).family for piece in recipe.pieces if "dit" in piece.roles
     )

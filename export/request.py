@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+from engines.manifest import CellRule, Size
+from export.conversations import ReadyConversation
 from export.errors import RequestError
 from export.scenes import ReadyScene
 from export.weights import Weights
@@ -32,6 +35,7 @@ PRECISIONS: Mapping[Target, tuple[str, ...]] = {
     Target.TENSORRT: ("bf16", "fp8"),
     Target.TORCH: ("fp32", "bf16", "fp8"),
 }
+MOST_TIMESTEP = 1000.0
 SIZE = re.compile(r"(\d+)x(\d+)x(\d+)")
 
 
@@ -41,6 +45,11 @@ class PictureSize(NamedTuple):
     width: int
     height: int
     people: int
+
+    @classmethod
+    def of(cls, size: Size) -> PictureSize:
+        """Take over a manifest's size."""
+        return cls(size.width, size.height, size.people)
 
     @property
     def key(self) -> str:
@@ -79,7 +88,8 @@ class ExportRequest:
     schedules: tuple[tuple[float, ...], ...]  # timesteps; the first is the default
     scenes: tuple[ReadyScene, ...] = ()
     card: str = ""  # what is said of the model besides its name and sizes
-    conversations: tuple[Path, ...] = ()  # folders of files SPEAKER in their names: 03-1.ogg
+    conversations: tuple[ReadyConversation, ...] = ()
+    cells: CellRule | None = None  # None: whole pictures are rolled
 
     def __post_init__(self) -> None:
         known = PRECISIONS[self.target]
@@ -96,6 +106,13 @@ class ExportRequest:
                     f"the scene {scene.folder.name} is for {scene.size.key}; add --size "
                     f"{scene.size.key} or leave the scene out"
                 )
+        for steps in self.schedules:
+            falls = all(a > b for a, b in pairwise(steps))
+            if not steps or not falls or not 0 < steps[-1] <= steps[0] <= MOST_TIMESTEP:
+                raise RequestError(
+                    f"timesteps {', '.join(f'{each:g}' for each in steps)} do not fall within "
+                    f"0 to {MOST_TIMESTEP:g}, as 1000,500 do"
+                )
         if len({len(each) for each in self.schedules}) != len(self.schedules):
             raise RequestError(f"two schedules have the same number of steps: {self.schedules}")
         if self.target is Target.TENSORRT and not self.gpus:
@@ -107,9 +124,25 @@ class ExportRequest:
     def timesteps(self) -> tuple[float, ...]:
         return self.schedules[0]
 
+    @property
+    def rolled_sizes(self) -> tuple[PictureSize, ...]:
+        """Sizes at which networks are made, each once: of pictures, or of their cells."""
+        return tuple(dict.fromkeys(self.rolled(size) for size in self.sizes))
+
+    def rolled(self, size: PictureSize) -> PictureSize:
+        """Give the size at which networks see a size of the video."""
+        if self.cells is None:
+            return size
+        side = self.cells.side
+        return PictureSize(side * size.people, side, size.people)
+
     def pictures(self, label: str | None) -> tuple[Tensor, ...]:
-        """Give the scenes' pictures [1, 3, H, W] in -1..1 of one size."""
-        return tuple(scene.tensor() for scene in self.scenes if scene.size.key == label)
+        """Give what networks of one size see of the scenes: [1, 3, H, W] in -1..1."""
+        return tuple(
+            scene.tensor(self.cells)
+            for scene in self.scenes
+            if self.rolled(PictureSize.of(scene.size)).key == label
+        )
 
     def wants(self, role: str) -> bool:
         """Say whether networks of a role are to be made."""
@@ -120,5 +153,5 @@ class ExportRequest:
         """What must be the same for a half-written bundle to be gone on with."""
         facts = (self.preset, self.weights, self.target, self.precision, self.timesteps)
         pictures = [hashlib.sha256(scene.picture.tobytes()).digest() for scene in self.scenes]
-        facts_of_parity = (self.parity_chunks, self.gpus, pictures)
+        facts_of_parity = (self.parity_chunks, self.gpus, pictures, self.cells)
         return hashlib.sha256(repr((facts, facts_of_parity)).encode()).hexdigest()[:16]

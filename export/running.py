@@ -37,7 +37,7 @@ def run_export(recipe: Recipe, request: ExportRequest, tell: Report) -> list[Rec
     keys: dict[str, None] = {}
     for piece in recipe.pieces:
         if any(request.wants(role) for role in piece.roles):
-            for size in request.sizes:
+            for size in request.rolled_sizes:
                 keys |= dict.fromkeys(_run_piece(piece, recipe.shape(size), recipe, request, tell))
     return [record for key in keys for record in records.find(key)]
 

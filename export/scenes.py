@@ -15,27 +15,36 @@ from torch import Tensor
 from engines.manifest import (
     SCENE_DESCRIPTION,
     SCENE_PICTURE,
+    CellRule,
     SceneEntry,
     Size,
+    cut_strip,
     describe_file,
     read_description,
+    squares_around,
 )
 from export.errors import RequestError
+from export.names import require_name
 
 FOLDER = "scenes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ReadyScene:
-    """A prepared scene's folder, and its picture."""
+    """A prepared scene's folder, its picture, and where its faces are."""
 
     folder: Path
     size: Size
     picture: NDArray[np.uint8]  # [H, W, 3]
+    boxes: tuple[tuple[float, float, float, float], ...]
 
-    def tensor(self) -> Tensor:
-        """Give the picture [1, 3, H, W] in -1..1."""
-        pixels = torch.from_numpy(self.picture.astype(np.float32))
+    def tensor(self, cells: CellRule | None = None) -> Tensor:
+        """Give what networks see of it [1, 3, H, W] in -1..1: the picture, or its cells."""
+        seen = self.picture
+        if cells is not None:
+            squares = squares_around(self.boxes, self.size.width, self.size.height, cells)
+            seen = cut_strip(self.picture, squares, cells.side)
+        pixels = torch.from_numpy(seen.astype(np.float32))
         return pixels.permute(2, 0, 1)[None] / 127.5 - 1
 
 
@@ -43,7 +52,8 @@ def read_scenes(folder: Path) -> tuple[ReadyScene, ...]:
     """Read every scene below a folder, in the order of their names.
 
     Raises:
-        RequestError: when there is none, or a picture has not its scene's size.
+        RequestError: when there is none, a picture has not its scene's size, or a folder cannot
+            give a scene its name.
         ArtifactError: when a scene.json is damaged.
     """
     found = sorted(path.parent for path in folder.glob(f"*/{SCENE_DESCRIPTION}"))
@@ -56,7 +66,9 @@ def read_scenes(folder: Path) -> tuple[ReadyScene, ...]:
 
 
 def _read(folder: Path) -> ReadyScene:
-    size = read_description(folder).size
+    require_name(folder)
+    description = read_description(folder)
+    size = description.size
     try:
         with Image.open(folder / SCENE_PICTURE) as image:
             picture = np.asarray(image.convert("RGB"))
@@ -67,7 +79,7 @@ def _read(folder: Path) -> ReadyScene:
             f"{folder / SCENE_PICTURE} has {picture.shape[1]}x{picture.shape[0]} pixels, its scene "
             f"says {size.width}x{size.height}; prepare it anew"
         )
-    return ReadyScene(folder=folder, size=size, picture=picture)
+    return ReadyScene(folder=folder, size=size, picture=picture, boxes=description.boxes)
 
 
 def copy_scenes(scenes: Sequence[ReadyScene], out: Path) -> tuple[SceneEntry, ...]:
@@ -76,11 +88,12 @@ def copy_scenes(scenes: Sequence[ReadyScene], out: Path) -> tuple[SceneEntry, ..
 
 
 def _copy(scene: ReadyScene, out: Path) -> SceneEntry:
-    target = out / FOLDER / scene.folder.name
+    name = require_name(scene.folder)
+    target = out / FOLDER / name
     target.mkdir(parents=True, exist_ok=True)
     files = []
-    for name in (SCENE_PICTURE, SCENE_DESCRIPTION):
-        content = (scene.folder / name).read_bytes()
-        (target / name).write_bytes(content)
-        files.append(describe_file(out, target / name))
-    return SceneEntry(name=scene.folder.name, people=scene.size.people, files=tuple(files))
+    for part in (SCENE_PICTURE, SCENE_DESCRIPTION):
+        content = (scene.folder / part).read_bytes()
+        (target / part).write_bytes(content)
+        files.append(describe_file(out, target / part))
+    return SceneEntry(name=name, people=scene.size.people, files=tuple(files))

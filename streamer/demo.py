@@ -51,10 +51,18 @@ async def talk(room: Room, conversation: Sequence[Turn]) -> None:
                 with contextlib.suppress(StreamerError):  # the seat was taken just now
                     speaker.say(pcm.tobytes(), SAMPLE_RATE)
                     speaker.segment_end()
-                    await asyncio.sleep(len(turn.samples) / SAMPLE_RATE + PAUSE_SECONDS)
+                    await asyncio.sleep(len(turn.samples) / SAMPLE_RATE)
+                    await _said(speaker)
+                await asyncio.sleep(PAUSE_SECONDS)
             if room.end_reason is not None:
                 return
         await asyncio.sleep(LEISURE_SECONDS)
+
+
+async def _said(speaker: SeatInput) -> None:
+    """Wait until nothing is left to say: on a slow machine speech takes longer than its sound."""
+    while speaker.ended is None and speaker.queued_s > 0:  # noqa: ASYNC110 - a queue tells nobody
+        await asyncio.sleep(PAUSE_SECONDS / 4)
 
 
 def _speaker(room: Room, seat: int, speakers: dict[int, SeatInput]) -> SeatInput | None:

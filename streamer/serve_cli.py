@@ -78,7 +78,7 @@ def _serve(settings: Settings, *, has_demo: bool) -> None:
     try:
         built = build(settings, stage, make_peers(settings), signer=_signer(settings))
         _say_what_is_open(settings, stage.about)
-        asyncio.run(_run(built, stage.conversation, has_demo=has_demo))
+        asyncio.run(_run(built, stage.conversation() if has_demo else None))
     except (StreamerError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
@@ -109,11 +109,13 @@ def _say_what_is_open(settings: Settings, about: str) -> None:
         logger.warning("pictures carry no AI badge; the law of your viewers may demand one")
 
 
-async def _run(built: Built, conversation: Sequence[Turn], *, has_demo: bool) -> None:
+async def _run(built: Built, conversation: Sequence[Turn] | None) -> None:
+    """Serve until told to stop; with a conversation, in the demo room."""
+
     @contextlib.asynccontextmanager
     async def greet(url: str) -> AsyncIterator[None]:
         typer.echo(f"Parley listens on {url} (rooms: {url}/admin)")
-        if not has_demo:
+        if conversation is None:
             yield
             return
         scenes = built.services.shelf.cards()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from engines.command_line import find_bundle, start_engine
 from engines.conversation import Turn, read_conversation
@@ -32,7 +33,7 @@ class Stage:
     about: str  # for the log
     close: Callable[[], None]
     machinery: Machinery = field(default_factory=Machinery)  # clock, threads and encoders
-    conversation: tuple[Turn, ...] = ()  # what the demo's people say
+    conversation: Callable[[], tuple[Turn, ...]] = tuple  # reads what the demo's people say
 
 
 def open_stage(settings: Settings) -> Stage:
@@ -57,7 +58,7 @@ def open_stage(settings: Settings) -> Stage:
         about=about,
         close=engine.close,
         machinery=Machinery(make_encoder=encoder_maker()),  # H.264 on the GPU, where it can
-        conversation=read_conversation(bundle),
+        conversation=partial(read_conversation, bundle),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engines.errors import ArtifactError
+from engines.manifest.cells import Square, boxes_in_strip, cut_strip, squares_around
 from engines.manifest.files import (
     MANIFEST_NAME,
     check_file,
@@ -18,9 +19,11 @@ from engines.manifest.scene_file import (
 )
 from engines.manifest.schema import (
     FPS,
+    PART_NAME,
     SAMPLE_RATE,
     SAMPLES_PER_FRAME,
     SCHEMA_VERSION,
+    CellRule,
     ConversationEntry,
     Curves,
     FileEntry,
@@ -48,12 +51,14 @@ from engines.manifest.schema import (
 __all__ = [
     "FPS",
     "MANIFEST_NAME",
+    "PART_NAME",
     "SAMPLES_PER_FRAME",
     "SAMPLE_RATE",
     "SCENE_DESCRIPTION",
     "SCENE_PICTURE",
     "SCHEMA_VERSION",
     "ArtifactError",
+    "CellRule",
     "ConversationEntry",
     "Curves",
     "FileEntry",
@@ -71,15 +76,19 @@ __all__ = [
     "SceneDescription",
     "SceneEntry",
     "Size",
+    "Square",
     "StateEntry",
     "TensorEntry",
     "Tokenizer",
     "Transformer",
     "TurnEntry",
     "WanConditions",
+    "boxes_in_strip",
     "check_file",
+    "cut_strip",
     "describe_file",
     "read_description",
     "read_manifest",
+    "squares_around",
     "write_manifest",
 ]

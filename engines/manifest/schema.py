@@ -43,6 +43,7 @@ Role = Literal[
 ]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
+PART_NAME = r"^[a-z0-9][a-z0-9_-]{0,63}$"  # of scenes and conversations
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -224,6 +225,17 @@ class RegionRule(Part):
     below: Annotated[float, Field(ge=0)]
 
 
+class CellRule(Part):
+    """Only a square around each face is rolled, all of them side by side as one strip.
+
+    The rest of the video is the scene's picture, over which each square is laid with soft edges.
+    """
+
+    side: Count  # pixels of a cell, which is what networks see of a square
+    reach: Annotated[float, Field(ge=1, le=10)]  # a square's side, in the face box's longer side
+    feather: Annotated[float, Field(gt=0, lt=0.5)]  # of the side, over which it fades at the edge
+
+
 class Tokenizer(Part):
     """How a prompt becomes token numbers; as many as the text encoder takes, padded with 0.
 
@@ -262,7 +274,7 @@ class Curves(Part):
 class SceneEntry(Part):
     """A ready scene: scenes/NAME/picture.png and scenes/NAME/scene.json."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[str, Field(pattern=PART_NAME)]
     people: Count
     files: Annotated[tuple[FileEntry, ...], Field(min_length=2, max_length=2)]
 
@@ -277,7 +289,7 @@ class TurnEntry(Part):
 class ConversationEntry(Part):
     """Utterances in turn, for a demonstration without microphones."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    name: Annotated[str, Field(pattern=PART_NAME)]
     turns: Annotated[tuple[TurnEntry, ...], Field(min_length=1, max_length=1000)]
 
 
@@ -320,6 +332,7 @@ class Manifest(Part):
     tokenizer: Tokenizer
     curves: Curves | None  # None: the audio features alone drive the face
     wan: WanConditions | None = None  # of multitalk and anytalker alone, which need it
+    cells: CellRule | None = None  # None: whole pictures are rolled
     sizes: Annotated[tuple[Size, ...], Field(min_length=1)]
     networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1)]
     scenes: tuple[SceneEntry, ...]
@@ -341,6 +354,13 @@ class Manifest(Part):
     def most_people(self) -> int:
         return max(size.people for size in self.sizes)
 
+    def rolled(self, size: Size) -> Size:
+        """Give the size at which networks see a size of the video: its cells where there are."""
+        if self.cells is None:
+            return size
+        side = self.cells.side
+        return Size(people=size.people, width=side * size.people, height=side)
+
     @property
     def files(self) -> tuple[FileEntry, ...]:
         """Every file of the bundle but bundle.json itself."""
@@ -357,6 +377,8 @@ class Manifest(Part):
                 f"window_frames={self.window_frames} is no multiple of "
                 f"chunk_frames={self.chunk_frames}"
             )
+        if self.cells is not None and self.architecture != "studio":
+            raise ValueError("`cells` is for the architecture studio")
         if (self.architecture in {"multitalk", "anytalker"}) != (self.wan is not None):
             raise ValueError("`wan` is for the architectures multitalk and anytalker, both need it")
         positions = self.rotation.most_positions
@@ -372,13 +394,22 @@ class Manifest(Part):
         for what, names in lists.items():
             if twice := _repeated(names):
                 raise ValueError(f"{what} is listed twice: {', '.join(twice)}")
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        rolled = [self.rolled(size) for size in self.sizes]
+        keys = {size.key for size in rolled}
         for entry in self.networks:
             if entry.size is not None and entry.size not in keys:
                 raise ValueError(f"{entry.key} is for a size that `sizes` does not list")
         side = self.latent.spatial_stride * self.latent.patch
-        for size in self.sizes:
+        for size in rolled:
             if size.width % side or size.height % side:
                 raise ValueError(f"size {size.key} is no multiple of {side} pixels")
+        for size in self.sizes:
+            if size.width % 2 or size.height % 2:
+                raise ValueError(f"size {size.key}: video needs even sides")
         return self
 
 

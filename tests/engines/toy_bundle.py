@@ -13,6 +13,7 @@ from PIL import Image
 
 from engines.bundle import Bundle, open_bundle
 from engines.manifest import (
+    CellRule,
     Curves,
     LatentGrid,
     Manifest,
@@ -57,6 +58,9 @@ class Toy:
     context_timestep: float = 0.0
     has_curves: bool = True
     most_positions: int | None = None  # None: a timeless sink
+    cells: CellRule | None = None
+    sizes: tuple[Size, ...] = (SIZE,)  # of videos; the scene `pair` has the first
+    boxes: tuple[Box, ...] = BOXES
 
 
 def build(folder: Path, options: Toy | None = None) -> Bundle:
@@ -102,9 +106,10 @@ def build(folder: Path, options: Toy | None = None) -> Bundle:
         region=REGION,
         tokenizer=Tokenizer(kind="bytes"),
         curves=Curves(first_channel=2, group=1) if options.has_curves else None,
-        sizes=(SIZE,),
+        cells=options.cells,
+        sizes=options.sizes,
         networks=entries,
-        scenes=(_scene(folder),),
+        scenes=(_scene(folder, options),),
         parity=(),
         source_commit="0" * 40,
         license="Apache-2.0",
@@ -149,17 +154,18 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorEntry:
     return TensorEntry(name=value.name, shape=shape, dtype=DTYPES[kind.elem_type])
 
 
-def picture() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def picture(size: Size = SIZE) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Give uint8 [H, W, 3], different everywhere."""
-    values = np.random.default_rng(3).integers(0, 256, (toy.HEIGHT, toy.WIDTH, 3))
+    values = np.random.default_rng(3).integers(0, 256, (size.height, size.width, 3))
     return values.astype(np.uint8)
 
 
-def _scene(folder: Path) -> SceneEntry:
+def _scene(folder: Path, options: Toy) -> SceneEntry:
     home = folder / "scenes" / "pair"
     home.mkdir(parents=True)
     caption = Caption(name="pair", prompt=PROMPT, people_names=("Ada", "Bo"))
-    write_scene(build_scene(picture(), BOXES, SIZE, REGION, caption), home)
+    size = options.sizes[0]
+    write_scene(build_scene(picture(size), options.boxes, size, REGION, caption), home)
     files = tuple(describe_file(folder, home / name) for name in ("picture.png", "scene.json"))
     return SceneEntry(name="pair", people=toy.PEOPLE, files=files)
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ConfigError, InputError
+from training.stages.cells import CellConfig, cell_of
 from training.studio.shards.reader import Clip, Clips, Sample
 
 # Places in the labels' landmarks, of training.studio.people.regions.landmarks.
@@ -38,13 +39,16 @@ class SamplePool(Protocol):
 class ClipPool:
     """Owns some decoded clips of one or several shard folders."""
 
-    def __init__(self, folders: Sequence[Path], clips: int, reuse: int) -> None:
+    def __init__(
+        self, folders: Sequence[Path], clips: int, reuse: int, cells: CellConfig | None = None
+    ) -> None:
         """Index the folders' shards.
 
         Args:
             folders: of shards; what is added to them later is found by `look_again`.
             clips: how many decoded clips are kept.
             reuse: how many draws a clip serves on average.
+            cells: cut clips around a face of theirs; None keeps whole pictures.
 
         Raises:
             InputError: when a folder holds no shard.
@@ -52,7 +56,7 @@ class ClipPool:
         """
         if clips < 1 or reuse < 1:
             raise ConfigError(f"clips={clips} and reuse={reuse} must be at least 1")
-        self._folders, self._size, self._reuse = tuple(folders), clips, reuse
+        self._folders, self._size, self._reuse, self._cells = tuple(folders), clips, reuse, cells
         self._held: list[Sample] = []
         self._all = self._index()
 
@@ -80,7 +84,10 @@ class ClipPool:
 
     def _load(self, rng: np.random.Generator) -> Sample:
         clip = self._all[int(rng.integers(len(self._all)))]
-        return clip.read(0, clip.describe()["frames"])
+        sample = clip.read(0, clip.describe()["frames"])
+        if self._cells is None:
+            return sample
+        return cell_of(sample, int(rng.integers(len(sample.voices))), self._cells, rng)
 
 
 def mouth_centers(sample: Sample) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ from training.stages.audio.real_voices import listen_to
 from training.stages.audio.shipped import read_encoder, write_encoder
 from training.stages.audio.task import AudioStageConfig, AudioTask, Learner
 from training.stages.audio.track_folder import TrackFolder
+from training.stages.options import ConfigOption, DeviceOption, MinutesOption, OutOption
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "audio.toml", HERE / "smoke.toml"
@@ -35,11 +36,9 @@ console = Console()
 
 
 def audio(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
-    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of all sittings together.")
-    ] = 40.0,
+    out: OutOption,
+    config: ConfigOption = USUAL,
+    minutes: MinutesOption = 40.0,
     hours: Annotated[
         float,
         typer.Option(min=0.01, help="Hours of tracks to learn from; more may be added later."),
@@ -56,7 +55,7 @@ def audio(  # noqa: PLR0913  # a command's options are its arguments
         list[Path] | None,
         typer.Option(help="With --measure: real recordings instead, one person each."),
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Train the audio encoder: a voice in, features and mouth curves out, 80 ms later."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

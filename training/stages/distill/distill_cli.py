@@ -33,6 +33,15 @@ from training.stages.multi.stage_data import (
     smoke_banks,
     source_of,
 )
+from training.stages.options import (
+    ConfigOption,
+    DeviceOption,
+    HeldOutOption,
+    OutOption,
+    ScenesOption,
+    SinglesOption,
+    SmokeOption,
+)
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "distill.toml", HERE / "smoke.toml"
@@ -42,25 +51,19 @@ console = Console()
 
 
 def distill(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    out: OutOption,
     start: Annotated[
         Path | None, typer.Option(help="The first teacher: folder of an earlier stage.")
     ] = None,
-    clips: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of one person; repeatable.")
-    ] = None,
-    scenes: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of several people; repeatable.")
-    ] = None,
-    held_out: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of the test split; repeatable.")
-    ] = None,
-    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
+    clips: SinglesOption = None,
+    scenes: ScenesOption = None,
+    held_out: HeldOutOption = None,
+    config: ConfigOption = USUAL,
     minutes: Annotated[
         float, typer.Option(min=0.01, help="Training time of each student, all sittings together.")
     ] = 60.0,
-    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    smoke: SmokeOption = False,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Distill a transformer to fewer steps and write the schedule that its bundle shall carry."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

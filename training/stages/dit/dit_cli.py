@@ -21,11 +21,18 @@ from training.runs.schedule import Budget
 from training.stages.dit.banks import dolls, people, words_of
 from training.stages.dit.examination import Examiner
 from training.stages.dit.gap_reader import GapReader
-from training.stages.dit.seen_mouths import SeenMouths
+from training.stages.dit.seen_mouths import seen_by
 from training.stages.dit.shipped import PRESETS, WORDS, read_start
 from training.stages.dit.task import Denoising, DitStageConfig, DitTask, start_from_reference
 from training.stages.dit.windows import windows_of
-from training.stages.vae.shipped import READER, read_reader, read_vae
+from training.stages.options import (
+    ConfigOption,
+    DeviceOption,
+    MinutesOption,
+    OutOption,
+    SmokeOption,
+    VaeOption,
+)
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "dit.toml", HERE / "smoke.toml"
@@ -35,26 +42,21 @@ console = Console()
 
 
 def single(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    out: OutOption,
     clips: Annotated[
         list[Path] | None, typer.Option(help="Folder of encoded clips; repeatable.")
     ] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Folder of encoded clips of the test split.")
     ] = None,
-    vae: Annotated[
-        Path | None,
-        typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
-    ] = None,
+    vae: VaeOption = None,
     start: Annotated[
         Path | None, typer.Option(help="Begin a new run with an earlier one's weights: its folder.")
     ] = None,
-    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of all sittings together.")
-    ] = 300.0,
-    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    config: ConfigOption = USUAL,
+    minutes: MinutesOption = 300.0,
+    smoke: SmokeOption = False,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Train the transformer: picture, voice and prompt to latents, frame after frame."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -76,7 +78,7 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
             reader=GapReader.fit(source, seed=0),
         )
         denoising = Denoising(settings.noise, settings.losses)
-        seen = _seen(vae, settings, torch.device(device)) if vae is not None else None
+        seen = seen_by(vae, settings.losses.reading, device)
         task = DitTask(denoising, network, source, examiner, windows.batch, seen)
         budget = Budget(steps=SMOKE_STEPS) if smoke else Budget(minutes=minutes)
         with open_processes(device) as processes:
@@ -85,12 +87,6 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(f"weights, checkpoint, log and pictures are in {out}")
-
-
-def _seen(vae: Path, settings: DitStageConfig, device: torch.device) -> SeenMouths:
-    """Read what shows mouths: the decoder, and the network that reads them."""
-    reader = read_reader(vae.with_name(READER))
-    return SeenMouths(read_vae(vae), reader, settings.losses.reading).to(device)
 
 
 def _first_weights(

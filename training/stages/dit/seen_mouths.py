@@ -10,6 +10,8 @@ size.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,7 @@ from models.studio.vae import StudioVAE
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.stages.dit.windows import Window
 from training.stages.vae.lip_reader import LipReader, mouth_windows, unlikeness
+from training.stages.vae.shipped import READER, read_reader, read_vae
 
 SIDE = 4  # latent positions around a mouth that are decoded, along each side
 FRAMES = 2  # latent frames; the first gives the second its past
@@ -73,3 +76,15 @@ def _cut(x: Tensor, corners: Tensor, stride: int) -> Tensor:
         for each, (row, column) in zip(x, corners.tolist(), strict=True)
     ]
     return torch.stack(pieces)
+
+
+def seen_by(vae: Path | None, reading: float, device: str) -> SeenMouths | None:
+    """Read what shows mouths to a stage's losses; None when no autoencoder was named.
+
+    Raises:
+        CheckpointError: when the autoencoder, or its lip reader beside it, cannot be read.
+    """
+    if vae is None:
+        return None
+    reader = read_reader(vae.with_name(READER))
+    return SeenMouths(read_vae(vae), reader, reading).to(torch.device(device))

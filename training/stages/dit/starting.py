@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from models.errors import InputError
 from training.stages.dit.dit_cli import single
-from training.stages.dit.seen_mouths import SeenMouths
 from training.stages.dit.shipped import WEIGHTS
-from training.stages.vae.shipped import READER, read_reader, read_vae
 
 SINGLE = "single"  # folder of the stage before, inside a smoke run
 
@@ -33,15 +29,3 @@ def smoke_start(out: Path, start: Path | None) -> Path:
     if not (out / SINGLE / WEIGHTS).exists():
         single(out / SINGLE, smoke=True)
     return out / SINGLE
-
-
-def seen_by(vae: Path | None, reading: float, device: str) -> SeenMouths | None:
-    """Read what shows mouths to a stage's losses; None when no autoencoder was named.
-
-    Raises:
-        CheckpointError: when the autoencoder, or its lip reader beside it, cannot be read.
-    """
-    if vae is None:
-        return None
-    reader = read_reader(vae.with_name(READER))
-    return SeenMouths(read_vae(vae), reader, reading).to(torch.device(device))

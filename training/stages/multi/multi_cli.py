@@ -19,11 +19,22 @@ from training.runs.memory import keep_freed_memory
 from training.runs.processes import open_processes
 from training.runs.schedule import Budget
 from training.stages.dit.examination import log_start
+from training.stages.dit.seen_mouths import seen_by
 from training.stages.dit.shipped import read_start
-from training.stages.dit.starting import named, seen_by, smoke_start
+from training.stages.dit.starting import named, smoke_start
 from training.stages.dit.task import Denoising, DitTask
 from training.stages.multi.config import MultiStageConfig, train_only
 from training.stages.multi.stage_data import examiner_of, people_banks, smoke_banks, source_of
+from training.stages.options import (
+    DeviceOption,
+    HeldOutOption,
+    MinutesOption,
+    OutOption,
+    ScenesOption,
+    SinglesOption,
+    SmokeOption,
+    VaeOption,
+)
 
 HERE = Path(__file__).parent
 Way = Literal["anytalker", "multitalk"]
@@ -34,24 +45,14 @@ console = Console()
 
 
 def multi(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    out: OutOption,
     start: Annotated[
         Path | None, typer.Option(help="Folder of `parley train single`, or its dit.safetensors.")
     ] = None,
-    clips: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of one person; repeatable.")
-    ] = None,
-    scenes: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of several people; repeatable.")
-    ] = None,
-    held_out: Annotated[
-        list[Path] | None,
-        typer.Option(help="Encoded clips of the test split, of one person or several; repeatable."),
-    ] = None,
-    vae: Annotated[
-        Path | None,
-        typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
-    ] = None,
+    clips: SinglesOption = None,
+    scenes: ScenesOption = None,
+    held_out: HeldOutOption = None,
+    vae: VaeOption = None,
     way: Annotated[Way, typer.Option(help="Whose settings, when there is no --config.")] = (
         "anytalker"
     ),
@@ -59,11 +60,9 @@ def multi(  # noqa: PLR0913  # a command's options are its arguments
         Binding | None, typer.Option(help="How voices are bound, when not as the settings say.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings, TOML.")] = None,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of all sittings together.")
-    ] = 120.0,
-    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    minutes: MinutesOption = 120.0,
+    smoke: SmokeOption = False,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Train on several people: single clips side by side, true scenes, or both."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

@@ -17,10 +17,22 @@ from training.runs.memory import keep_freed_memory
 from training.runs.processes import open_processes
 from training.runs.schedule import Budget
 from training.stages.dit.examination import log_start
+from training.stages.dit.seen_mouths import seen_by
 from training.stages.dit.shipped import read_start
-from training.stages.dit.starting import named, seen_by, smoke_start
+from training.stages.dit.starting import named, smoke_start
 from training.stages.dit.task import Denoising, DitTask
 from training.stages.multi.stage_data import examiner_of, people_banks, smoke_banks, source_of
+from training.stages.options import (
+    ConfigOption,
+    DeviceOption,
+    HeldOutOption,
+    MinutesOption,
+    OutOption,
+    ScenesOption,
+    SinglesOption,
+    SmokeOption,
+    VaeOption,
+)
 from training.stages.rollout.config import RolloutStageConfig
 from training.stages.rollout.drift import DriftWatch
 from training.stages.rollout.task import RolloutTask
@@ -33,29 +45,18 @@ console = Console()
 
 
 def rollout(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    out: OutOption,
     start: Annotated[
         Path | None, typer.Option(help="Folder of `parley train multi`, or its dit.safetensors.")
     ] = None,
-    clips: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of one person; repeatable.")
-    ] = None,
-    scenes: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of several people; repeatable.")
-    ] = None,
-    held_out: Annotated[
-        list[Path] | None, typer.Option(help="Encoded clips of the test split; repeatable.")
-    ] = None,
-    vae: Annotated[
-        Path | None,
-        typer.Option(help="The autoencoder (.safetensors), its lip reader beside it."),
-    ] = None,
-    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of all sittings together.")
-    ] = 60.0,
-    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    clips: SinglesOption = None,
+    scenes: ScenesOption = None,
+    held_out: HeldOutOption = None,
+    vae: VaeOption = None,
+    config: ConfigOption = USUAL,
+    minutes: MinutesOption = 60.0,
+    smoke: SmokeOption = False,
+    device: DeviceOption = "cpu",
 ) -> None:
     """Train behind contexts that the model rolled out itself, and watch how long streams drift."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")

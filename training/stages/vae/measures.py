@@ -16,6 +16,7 @@ from PIL import Image
 
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import FRAMES_PER_LATENT
+from training.stages.cells import CellConfig, cell_of
 from training.stages.clip_pool import eye_centers, face_widths, mouth_centers
 from training.stages.vae.crops import as_pixels
 from training.studio.shards.reader import Clips, Sample
@@ -39,8 +40,10 @@ class Rebuilt(NamedTuple):
     video: Pixels  # [T, H, W, 3]
 
 
-def read_held_out(folder: Path, clips: int, frames: int) -> HeldOut:
-    """Read the first frames of some clips of one person, evenly chosen.
+def read_held_out(
+    folder: Path, clips: int, frames: int, cells: CellConfig | None = None
+) -> HeldOut:
+    """Read the first frames of some clips of one person, evenly chosen; in cells where told.
 
     Raises:
         InputError: when the folder holds no shard.
@@ -50,7 +53,8 @@ def read_held_out(folder: Path, clips: int, frames: int) -> HeldOut:
     samples = []
     for clip in chosen:
         length = min(clip.describe()["frames"], frames)
-        samples.append(clip.read(0, length - length % FRAMES_PER_LATENT))
+        sample = clip.read(0, length - length % FRAMES_PER_LATENT)
+        samples.append(sample if cells is None else cell_of(sample, 0, cells))
     return HeldOut(tuple(samples))
 
 

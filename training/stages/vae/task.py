@@ -21,6 +21,7 @@ from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE, StudioVA
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
+from training.stages.cells import CellConfig
 from training.stages.clip_pool import SamplePool
 from training.stages.vae.crops import Batch, CropConfig, draw_batch
 from training.stages.vae.latent_guess import LatentGuess
@@ -72,6 +73,7 @@ class VaeStageConfig:
     pool: PoolConfig
     losses: VaeLosses
     loop: LoopConfig
+    cells: CellConfig | None = None  # None: pictures as they are rendered
 
     def __post_init__(self) -> None:
         if not 0 <= self.close_up_share <= 1:

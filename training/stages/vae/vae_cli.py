@@ -19,6 +19,13 @@ from training.runs.processes import open_processes
 from training.runs.schedule import Budget
 from training.stages.clip_pool import ClipPool, SamplePool, check_long_enough
 from training.stages.dolls import DollPool, doll_clip
+from training.stages.options import (
+    ConfigOption,
+    DeviceOption,
+    MinutesOption,
+    OutOption,
+    SmokeOption,
+)
 from training.stages.vae.measures import HeldOut, read_held_out
 from training.stages.vae.scale import fit_scale
 from training.stages.vae.shipped import READER, read_reader, read_vae, write_reader, write_vae
@@ -35,22 +42,20 @@ console = Console()
 
 
 def vae(  # noqa: PLR0913  # a command's options are its arguments
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same command resumes it.")],
+    out: OutOption,
     clips: Annotated[
         list[Path] | None, typer.Option(help="Folder of shards to learn from; repeatable.")
     ] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Folder of shards of the test split.")
     ] = None,
-    config: Annotated[Path, typer.Option(help="Settings, TOML.")] = USUAL,
-    minutes: Annotated[
-        float, typer.Option(min=0.01, help="Training time of all sittings together.")
-    ] = 240.0,
-    smoke: Annotated[bool, typer.Option(help="Tiny settings, dolls instead of people.")] = False,
+    config: ConfigOption = USUAL,
+    minutes: MinutesOption = 240.0,
+    smoke: SmokeOption = False,
     start: Annotated[
         Path | None, typer.Option(help="Begin a new run with these weights (.safetensors).")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Train the autoencoder: video to latents and back, told the reference picture."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
@@ -98,9 +103,9 @@ def _people(
             "name folders of shards: --clips of the train split and --held-out of the test split, "
             "both made by `parley train studio render`"
         )
-    pool = ClipPool(clips, settings.pool.clips, settings.pool.reuse)
+    pool = ClipPool(clips, settings.pool.clips, settings.pool.reuse, settings.cells)
     check_long_enough(pool, settings.frames)
-    return pool, read_held_out(held_out, HELD_OUT_CLIPS, HELD_OUT_FRAMES)
+    return pool, read_held_out(held_out, HELD_OUT_CLIPS, HELD_OUT_FRAMES, settings.cells)
 
 
 def _dolls() -> tuple[SamplePool, HeldOut]:

@@ -1,0 +1,170 @@
+"""A room whose networks see only the squares around faces, laid back over the scene's picture.
+
+Inside it is any other room, of a scene that is a strip of cells.
+
+Shape letters: P people, T video frames of a chunk, H and W size of the video, S side of a cell,
+s side of a square.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from engines.architectures.room import Made, Room
+from engines.manifest import CellRule, Size, Square, boxes_in_strip, cut_strip, squares_around
+from engines.scene.boxes import Box
+from engines.scene.scene import Scene
+
+FULL = 255  # a pixel of a mask
+Shares = NDArray[np.float32]
+Places = NDArray[np.floating]
+
+
+class Strip(NamedTuple):
+    """A scene as its networks see it, and where its cells lie in the picture."""
+
+    scene: Scene
+    squares: tuple[Square, ...]
+
+
+def strip_of(scene: Scene, rule: CellRule) -> Strip:
+    """Cut a scene into a strip of cells, one a person; everything in a cell is its person's."""
+    side, people = rule.side, scene.size.people
+    squares = squares_around(scene.boxes, scene.size.width, scene.size.height, rule)
+    masks = np.zeros((people, side, people * side), np.bool_)
+    for person, mask in enumerate(masks):
+        mask[:, person * side : (person + 1) * side] = True
+    picture = cut_strip(scene.picture, squares, side)
+    for array in (masks, picture):
+        array.setflags(write=False)
+    strip = Scene(
+        name=scene.name,
+        size=Size(people=people, width=people * side, height=side),
+        picture=picture,
+        boxes=tuple(Box(*each) for each in boxes_in_strip(scene.boxes, squares, side)),
+        masks=masks,
+        prompt=scene.prompt,
+        people_names=scene.people_names,
+    )
+    return Strip(strip, squares)
+
+
+class CellRoom:
+    """Lays what another room makes over a picture.
+
+    Args:
+        inner: makes strips [T, S, P * S, 3]; this room closes it.
+        picture: [H, W, 3].
+        squares: where each cell lies in it.
+        rule: how soft their edges are.
+    """
+
+    def __init__(
+        self,
+        inner: Room,
+        picture: NDArray[np.uint8],
+        squares: Sequence[Square],
+        rule: CellRule,
+    ) -> None:
+        self._inner, self._squares, self._side = inner, squares, rule.side
+        self._picture = Image.fromarray(picture)
+        shares = _in_turn(cell_shares(squares, picture.shape[:2], rule.feather))
+        self._shares = [
+            Image.fromarray(np.rint(share[square.rows, square.columns] * FULL).astype(np.uint8))
+            for share, square in zip(shares, squares, strict=True)
+        ]
+
+    def make(
+        self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
+    ) -> Made:
+        made = self._inner.make(samples, noise, steps)
+        start = time.perf_counter()
+        frames = self._pasted(made.frames)
+        made.parts_ms["paste"] = (time.perf_counter() - start) * 1e3
+        return Made(frames, made.parts_ms)
+
+    def listen(self, samples: NDArray[np.float32]) -> None:
+        self._inner.listen(samples)
+
+    def hush(self, person: int) -> None:
+        self._inner.hush(person)
+
+    def set_prompt(self, prompt: str) -> None:
+        self._inner.set_prompt(prompt)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _pasted(self, strips: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Give [T, H, W, 3] of strips [T, S, P * S, 3]."""
+        frames = []
+        for strip in strips:
+            canvas, cells = self._picture.copy(), Image.fromarray(strip)
+            for person, (square, share) in enumerate(zip(self._squares, self._shares, strict=True)):
+                place = (person * self._side, 0, (person + 1) * self._side, self._side)
+                # Cut before it is resized, or its edges would be mixed with the next cell's.
+                cell = cells.crop(place)
+                if square.side != self._side:
+                    cell = cell.resize((square.side, square.side), Image.Resampling.BICUBIC)
+                canvas.paste(cell, (square.left, square.top), share)
+            frames.append(np.asarray(canvas))
+        return np.stack(frames)
+
+
+def cell_shares(squares: Sequence[Square], size: tuple[int, int], feather: float) -> Shares:
+    """Give [P, H, W] in 0..1: how much of each pixel is a cell's; the rest is the picture's.
+
+    A cell fades out towards the edges of its square, but not where that is the picture's own edge.
+    Where two squares overlap, a pixel is that cell's whose edge is further away, with as soft a
+    border; together they never exceed 1.
+    """
+    height, width = size
+    rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
+    depths = np.stack(
+        [
+            np.minimum(
+                _depth(rows, each.top, each.side, height, feather)[:, None],
+                _depth(columns, each.left, each.side, width, feather)[None],
+            )
+            for each in squares
+        ]
+    )
+    shares = _smooth(np.clip(depths, 0, 1))
+    for person in range(len(squares)):
+        others = np.delete(depths, person, axis=0).max(0, initial=-np.inf)
+        ahead = np.where(others > 0, depths[person] - others, np.inf)
+        shares[person] *= _smooth(np.clip(0.5 + ahead, 0, 1))
+    shares /= np.maximum(shares.sum(0), 1)
+    given: Shares = shares.astype(np.float32)
+    return given
+
+
+def _depth(at: Places, start: int, side: int, most: int, feather: float) -> Places:
+    """Say how far inside a span places are, in feathers; the picture's edge does not count."""
+    before = np.full_like(at, np.inf) if start == 0 else at - start
+    behind = np.full_like(at, np.inf) if start + side == most else start + side - at
+    inside = (at > start) & (at < start + side)
+    depth: Places = np.minimum(before, behind) / (feather * side)
+    return np.where(inside, depth, -1.0)
+
+
+def _smooth(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ease a ramp at both ends: 3 x^2 - 2 x^3."""
+    eased: NDArray[np.float64] = share * share * (3 - 2 * share)
+    return eased
+
+
+def _in_turn(shares: Shares) -> Shares:
+    """Turn shares of the whole into shares of what lies there, cells being laid one by one."""
+    turns = shares.copy()
+    left = np.ones(shares.shape[1:], np.float32)
+    for person in reversed(range(len(shares))):
+        turns[person] = np.divide(shares[person], left, out=np.zeros_like(left), where=left > 1e-6)
+        left -= shares[person]
+    return np.clip(turns, 0, 1)
