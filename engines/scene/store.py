@@ -26,7 +26,10 @@ def write_scene(scene: Scene, folder: Path) -> None:
     description = SceneDescription(
         name=scene.name,
         size=scene.size,
-        boxes=tuple(tuple(round(value, 2) for value in box) for box in scene.boxes),  # type: ignore[misc]
+        boxes=tuple(
+            (round(box.left, 2), round(box.top, 2), round(box.right, 2), round(box.bottom, 2))
+            for box in scene.boxes
+        ),
         prompt=scene.prompt,
         people_names=scene.people_names,
     )

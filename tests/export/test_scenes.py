@@ -10,10 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from engines.manifest import ArtifactError
-from export.drafts import reference_calls
+from engines.manifest import ArtifactError, CellRule, cut_strip, squares_around
+from export.conversations import copy_conversations, read_conversation
+from export.drafts import Desk, draft_piece, reference_calls
 from export.errors import RequestError
+from export.recipes import recipe
 from export.request import ExportRequest, Target, parse_size
+from export.rollout import RollPlan
 from export.scenes import copy_scenes, read_scenes
 from export.shapes import ChunkShape
 from export.studio import SHOWN_CALLS, picture_networks, shown_pictures, swayed
@@ -132,3 +135,72 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
     assert calls[1].inputs["state.latent"].abs().max() > 0
     still = swayed(picture, 1)
     assert torch.allclose(still[:, :, 0], picture, atol=0.02), "it starts from the picture"
+
+
+def test_a_piece_is_calibrated_by_its_scenes(tmp_path: Path) -> None:
+    for name in ("anna", "bea"):
+        scene(tmp_path / "scenes", name)
+    asked = request(tmp_path, scenes=read_scenes(tmp_path / "scenes"))
+    chosen = recipe("studio")
+    shape = chosen.shape(asked.sizes[0])
+    (pictures,) = (piece for piece in chosen.pieces if "vae_decoder" in piece.roles)
+    plan = RollPlan(chunks=2, timesteps=(1000.0,), context_timestep=0.0, seed=1)
+    desk = Desk(asked, tmp_path, shape, plan, "vae_decoder@64x32x2".__eq__)
+    (draft,) = draft_piece(pictures.build(asked.weights.load, shape), desk)
+    assert len(draft.calls) == 2 * SHOWN_CALLS
+    assert [call.is_first for call in draft.calls].count(True) == 2
+    shown = draft.calls[0].inputs["ref.picture"]
+    assert torch.equal(shown, asked.scenes[0].tensor()), "the scene's picture, not noise"
+
+
+def test_with_cells_networks_are_made_for_strips_and_shown_them(tmp_path: Path) -> None:
+    scene(tmp_path / "scenes", "anna")
+    rule = CellRule(side=32, reach=1.2, feather=0.1)
+    scenes = read_scenes(tmp_path / "scenes")
+    sizes = (parse_size("64x32x2"), parse_size("96x64x2"), parse_size("96x64x3"))
+    asked = request(tmp_path, scenes=scenes, sizes=sizes, cells=rule)
+    assert [each.key for each in asked.rolled_sizes] == ["64x32x2", "96x32x3"]
+    (seen,) = asked.pictures("64x32x2")
+    squares = squares_around(scenes[0].boxes, 64, 32, rule)
+    strip = cut_strip(scenes[0].picture, squares, 32)
+    assert np.allclose((seen[0].permute(1, 2, 0).numpy() + 1) * 127.5, strip, atol=1e-3)
+    assert asked.pictures("96x32x3") == ()
+    plain = request(tmp_path, scenes=scenes, sizes=sizes)
+    assert plain.rolled_sizes == sizes
+    assert plain.fingerprint != asked.fingerprint
+
+
+@pytest.mark.parametrize("steps", [(), (0.0,), (1200.0,), (500.0, 1000.0), (500.0, 500.0)])
+def test_timesteps_that_do_not_fall_are_refused_before_any_work(
+    tmp_path: Path, steps: tuple[float, ...]
+) -> None:
+    with pytest.raises(RequestError, match="do not fall within 0 to 1000"):
+        request(tmp_path, schedules=(steps,))
+
+
+def test_folders_that_cannot_give_a_name_are_refused_before_any_work(tmp_path: Path) -> None:
+    scene(tmp_path / "scenes", "Anna B")
+    with pytest.raises(RequestError, match="'Anna B' cannot"):
+        read_scenes(tmp_path / "scenes")
+    talk = tmp_path / "Small Talk"
+    talk.mkdir()
+    (talk / "00-0.ogg").write_bytes(b"sound")
+    with pytest.raises(RequestError, match="'Small Talk' cannot"):
+        read_conversation(talk)
+
+
+def test_a_conversation_is_read_in_turn_and_copied(tmp_path: Path) -> None:
+    talk = tmp_path / "talk"
+    talk.mkdir()
+    with pytest.raises(RequestError, match="holds no utterances"):
+        read_conversation(talk)
+    for name in ("01-1.wav", "00-0.ogg", "notes-for-us.txt"):
+        (talk / name).write_bytes(name.encode())
+    ready = read_conversation(talk)
+    assert [each.speaker for each in ready.utterances] == [0, 1]
+    (entry,) = copy_conversations([ready], tmp_path / "out")
+    assert [turn.speaker for turn in entry.turns] == [0, 1]
+    assert (tmp_path / "out" / entry.turns[1].file.path).read_bytes() == b"01-1.wav"
+    (talk / "02-16.ogg").write_bytes(b"x")
+    with pytest.raises(RequestError, match="0 to 15"):
+        read_conversation(talk)
