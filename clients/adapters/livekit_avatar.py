@@ -70,7 +70,7 @@ class ParleyAvatar(AvatarSession[str]):
         """The newest of what Parley's room tells every second."""
         return self._output.room_metrics if self._output else None
 
-    async def start(self, agent_session: AgentSession, room: rtc.Room) -> None:  # type: ignore[type-arg]
+    async def start(self, agent_session: AgentSession, room: rtc.Room) -> None:  # type: ignore[type-arg]  # its user data is the agent's own
         """Take the seat, and show the scene if it is this avatar's to show.
 
         Raises:
@@ -134,7 +134,7 @@ class _NoAudio(AudioReceiver):
     def notify_playback_started(self) -> None:
         return None
 
-    async def __aiter__(self) -> AsyncIterator[rtc.AudioFrame | AudioSegmentEnd]:  # type: ignore[override]
+    async def __aiter__(self) -> AsyncIterator[rtc.AudioFrame | AudioSegmentEnd]:  # type: ignore[override]  # declared as no generator there
         await asyncio.Event().wait()  # ended by the runner, which cancels it
         yield AudioSegmentEnd()
 

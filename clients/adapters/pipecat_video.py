@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from pipecat.frames.frames import (
     CancelFrame,
     EndFrame,
@@ -142,7 +143,7 @@ class ParleyVideoService(AIService):
             mono = self._resampler.resample_chunk(mono)
         await self._send(self._bot, mono)
 
-    async def _send(self, bot: BotSession, samples: np.ndarray) -> None:  # type: ignore[type-arg]
+    async def _send(self, bot: BotSession, samples: NDArray[np.int16]) -> None:
         if not len(samples):
             return
         try:

@@ -36,6 +36,10 @@ def test_people_speak_in_turn_and_a_visitor_takes_a_seat_in_mid_sentence() -> No
             room = await open_demo(registry, "null", has_badge=False)
             turns = (Turn(0, tone(0.2)), Turn(3, tone(5.0)), Turn(0, tone(0.2)))
             talking = asyncio.create_task(talk(room, turns))
+            await until(lambda: room.seats[0].queued_s > 0)
+            await asyncio.sleep(1.5)
+            assert room.seats[1].holder is None, "nobody watches: the first waits with what it says"
+            room.add_viewer()
             await until(lambda: room.seats[1].holder == HOLDER)
             assert room.seats[0].holder == HOLDER
             assert all(seat.is_free for seat in room.seats)
