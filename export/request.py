@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from engines.manifest import CellRule, Size
@@ -137,11 +138,25 @@ class ExportRequest:
         return PictureSize(side * size.people, side, size.people)
 
     def pictures(self, label: str | None) -> tuple[Tensor, ...]:
-        """Give what networks of one size see of the scenes: [1, 3, H, W] in -1..1."""
-        return tuple(
+        """Give what networks of one size see of the scenes: [1, 3, H, W] in -1..1.
+
+        Where no scene has so many people, cells of several scenes make up strips.
+        """
+        found = tuple(
             scene.tensor(self.cells)
             for scene in self.scenes
             if self.rolled(PictureSize.of(scene.size)).key == label
+        )
+        people = [size.people for size in self.rolled_sizes if size.key == label]
+        if found or self.cells is None or not people:
+            return found
+        side = self.cells.side
+        strips = [scene.tensor(self.cells) for scene in self.scenes]
+        cells = [cell for strip in strips for cell in torch.split(strip, side, dim=3)]
+        whole = len(cells) - len(cells) % people[0]
+        return tuple(
+            torch.cat(cells[first : first + people[0]], dim=3)
+            for first in range(0, whole, people[0])
         )
 
     def wants(self, role: str) -> bool:

@@ -164,7 +164,13 @@ def test_with_cells_networks_are_made_for_strips_and_shown_them(tmp_path: Path) 
     squares = squares_around(scenes[0].boxes, 64, 32, rule)
     strip = cut_strip(scenes[0].picture, squares, 32)
     assert np.allclose((seen[0].permute(1, 2, 0).numpy() + 1) * 127.5, strip, atol=1e-3)
-    assert asked.pictures("96x32x3") == ()
+    assert asked.pictures("96x32x3") == (), "two faces make no strip of three"
+    scene(tmp_path / "scenes", "bea")
+    more = replace(asked, scenes=read_scenes(tmp_path / "scenes"))
+    (borrowed,) = more.pictures("96x32x3")
+    assert borrowed.shape == (1, 3, 32, 96)
+    assert torch.equal(borrowed[..., :64], seen)
+    assert more.pictures("128x32x4") == ()
     plain = request(tmp_path, scenes=scenes, sizes=sizes)
     assert plain.rolled_sizes == sizes
     assert plain.fingerprint != asked.fingerprint
