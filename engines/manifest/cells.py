@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engines.manifest.schema import CellRule
+from engines.manifest.parts import CellRule
 
 Pixels = NDArray[np.uint8]
 FaceBox = Sequence[float]  # left, top, right, bottom in pixels

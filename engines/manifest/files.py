@@ -13,7 +13,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from engines.errors import ArtifactError
-from engines.manifest.schema import SCHEMA_VERSION, FileEntry, Manifest
+from engines.manifest.parts import SCHEMA_VERSION, FileEntry
+from engines.manifest.schema import Manifest
 
 MANIFEST_NAME = "bundle.json"
 MOST_MANIFEST_BYTES = 8 * 2**20

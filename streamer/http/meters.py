@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.registry import Collector
 
 from streamer.http.observing import Seen
@@ -22,6 +29,7 @@ class Meters:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)  # CPU seconds, memory and files of this process
         self._requests = Counter(
             "parley_http_requests",
             "Requests answered.",

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.errors import ConfigError
+from models.errors import ConfigError, InputError
+from models.studio.vae_config import SPATIAL_STRIDE
 from training.stages.motion import MIRRORED_MOTION, MIRRORED_SIGNS
 from training.studio.performance_data import ARKIT
 from training.studio.shards.reader import Sample
@@ -26,6 +27,9 @@ from training.studio.shards.reader import Sample
 # pictures are so much shorter, and lie so much lower, in heights of the labeled box.
 DETECTED_SHARE, DETECTED_DROP = 0.8, 0.03
 SIDES = {"left", "right"}
+TOKEN_PX = 2 * SPATIAL_STRIDE
+REACH = 1.6  # as our bundles have it; another one asks for other weights
+MIRRORED_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,18 @@ class CellConfig:
                 f"side_px={self.side_px} and reach={self.reach} must be at least 1, and "
                 f"jitter={self.jitter} in 0..0.5"
             )
+
+
+def cells_of_side(side_px: int, jitter: float) -> CellConfig:
+    """Give the cells of our bundles; with jitter, half of the clips are mirrored.
+
+    Raises:
+        InputError: when a cell is no whole number of tokens.
+    """
+    if side_px % TOKEN_PX or side_px < TOKEN_PX:
+        raise InputError(f"a cell of {side_px} pixels is no multiple of {TOKEN_PX}, a token's side")
+    share = MIRRORED_SHARE if jitter else 0.0
+    return CellConfig(side_px=side_px, reach=REACH, jitter=jitter, mirrored_share=share)
 
 
 class Square(NamedTuple):

@@ -12,21 +12,17 @@ from rich.console import Console
 from rich.progress import track
 
 from models.errors import InputError, ModelError
-from models.studio.vae_config import SPATIAL_STRIDE
 from training.stages.audio.shipped import read_encoder
-from training.stages.cells import CellConfig, cells_of
+from training.stages.cells import CellConfig, cells_of, cells_of_side
 from training.stages.dit.smoke import encode_dolls
 from training.stages.latents.encoded import write_clip
-from training.stages.latents.encoding import PATCH, encode_clip
+from training.stages.latents.encoding import encode_clip
 from training.stages.multi.side_by_side import strip
 from training.stages.vae.shipped import read_vae
 from training.studio.shards.reader import Clips
 
 STILLS = 4
 FACE_SIDE_PX = 64
-TOKEN_PX = SPATIAL_STRIDE * PATCH
-CELL_REACH = 1.6  # as bundles have it; another one asks for other weights
-MIRRORED_SHARE = 0.5
 
 console = Console()
 
@@ -64,7 +60,7 @@ def encode(  # noqa: PLR0913  # a command's options are its arguments
         if smoke:
             encode_dolls(out / "dolls", out / "held-out-dolls")
         else:
-            cut = None if cell is None else _cell(cell, jitter)
+            cut = None if cell is None else cells_of_side(cell, jitter)
             _encode(out, _named(clips, vae, audio, cut, copies), people, torch.device(device))
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
@@ -88,13 +84,6 @@ def _named(
     if cells is None and copies > 1:
         raise InputError("whole pictures are all alike: --copies is for --cell")
     return _Inputs(clips, vae, audio, cells, copies)
-
-
-def _cell(side: int, jitter: float) -> CellConfig:
-    if side % TOKEN_PX:
-        raise InputError(f"--cell {side} is no multiple of {TOKEN_PX} pixels, a token's side")
-    share = MIRRORED_SHARE if jitter else 0.0
-    return CellConfig(side_px=side, reach=CELL_REACH, jitter=jitter, mirrored_share=share)
 
 
 def _encode(out: Path, inputs: _Inputs, people: int | None, device: torch.device) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.errors import InputError, ModelError
+from training.stages.cells import cells_of_side
 from training.stages.judged_lips import mean_r
 from training.stages.vae.gate import GatedClip, judge_clips
 from training.stages.vae.measures import read_held_out
@@ -23,10 +24,15 @@ def autoencoder(
     held_out: Annotated[Path, typer.Option(help="Folder of shards of the test split.")],
     clips: Annotated[int, typer.Option(min=1, help="Clips that are judged.")] = 16,
     frames: Annotated[int, typer.Option(min=8, help="Frames of each.")] = 72,
+    cell: Annotated[
+        int | None,
+        typer.Option(metavar="SIDE", help="Only the squares around faces, at so many pixels."),
+    ] = None,
 ) -> None:
     """Judge reconstructions of held-out people: the gate before any transformer is trained."""
     try:
-        judged = judge_clips(read_vae(vae), read_held_out(held_out, clips, frames))
+        cells = None if cell is None else cells_of_side(cell, jitter=0.0)
+        judged = judge_clips(read_vae(vae), read_held_out(held_out, clips, frames, cells))
         if not judged:
             raise InputError(f"nobody speaks in the clips of {held_out}; render more of them")
     except ModelError as error:
