@@ -33,8 +33,17 @@ from export.onnx_file import remove, save
 
 # Beyond the blocks weights are few and their errors reach everything.
 KEPT_WHOLE = ("time_embedding", "time_projection", "head.head")
-# Convolutions whose outputs are pixels, or places in the reference picture: a step is seen.
-KEPT_CONVOLUTIONS = ("decoder.flow", "decoder.out", "decoder.head")
+# Convolutions whose outputs are pixels, or places in the reference picture: a step is seen. And
+# small ones whose errors reach everything: where latents enter, and how much reference is let in.
+KEPT_CONVOLUTIONS = (
+    "decoder.flow",
+    "decoder.out",
+    "decoder.head",
+    "decoder.enter",
+    "decoder.gate16",
+    "decoder.gate8",
+    "decoder.gate4",
+)
 
 
 def quantize_matmuls(source: Path, target: Path, kept: Iterable[str] = KEPT_WHOLE) -> int:
