@@ -12,6 +12,9 @@ PINS := pyproject.toml constraints.txt
 BUILD_TOOLS := hatchling editables
 TORCH := 2.13.0
 
+# ONNX Runtime reports to its maker from 1.29 on, unless told not to before it is imported.
+export ORT_DISABLE_TELEMETRY := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench assets clean pins
 .SUFFIXES:

@@ -7,6 +7,7 @@ none of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points, version
 from typing import Annotated, Any
@@ -39,6 +40,8 @@ class ListingGroup(TyperGroup):
 
 def main() -> None:
     """Run the `parley` command on this process's arguments and exit."""
+    # ONNX Runtime reports to its maker from 1.29 on, unless told not to before it is imported.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     commands = entry_points(group="parley.commands")
     build_app(commands, entry_points(group="parley.bench"))()
 

@@ -34,7 +34,8 @@ def make_peers(settings: Settings, *, now: Callable[[], float] = time.monotonic)
         now: monotonic seconds.
     """
     plan = ice_plan(settings)
-    is_local = is_loopback(settings.server.host)
+    # With addresses for media, a loopback host only means that a proxy stands before it.
+    is_local = is_loopback(settings.server.host) and not settings.ice.addresses
 
     def servers() -> Sequence[RTCIceServer]:
         return [

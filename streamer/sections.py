@@ -163,7 +163,7 @@ class IceSettings(Section):
     allow_private: bool = Field(
         default=False,
         description="Send to clients in private networks (10/8, 192.168/16, fc00::/7, .local). "
-        "Always so when server.host is loopback.",
+        "Always so when server.host is loopback and ice.addresses is empty.",
     )
 
     @model_validator(mode="after")

@@ -16,6 +16,8 @@ LEFT_OUT = pytest.StashKey[int]()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nothing is fetched from a model hub by accident.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# ONNX Runtime reports nothing to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # asyncio reports a coroutine never awaited and a callback that blocks the loop.
 os.environ.setdefault("PYTHONASYNCIODEBUG", "1")
 
