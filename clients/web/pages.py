@@ -6,3 +6,4 @@ from pathlib import Path
 
 MEETING = Path(__file__).parent / "meeting"
 BOT = Path(__file__).parent / "bot"
+BENCH = Path(__file__).parent / "bench"

@@ -1,4 +1,4 @@
-"""Pieces of a bundle's manifest that stand alone: types, files, and settings of a rolling stream."""
+"""Pieces of a bundle's manifest that stand alone: types, files, settings of a rolling stream."""
 
 from __future__ import annotations
 

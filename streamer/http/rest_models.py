@@ -71,6 +71,8 @@ class RoomView(BaseModel):
     width: int
     height: int
     fps: int
+    chunk_ms: int  # of video, that is made at once
+    look_ahead_ms: int  # of later sound, that a chunk waits for
     seats: list[SeatView]
     viewers: int
     is_recorded: bool
@@ -79,6 +81,7 @@ class RoomView(BaseModel):
 
     @classmethod
     def of(cls, room: Room) -> RoomView:
+        info = room.info()
         seats = [
             SeatView(
                 number=seat.number,
@@ -98,6 +101,8 @@ class RoomView(BaseModel):
             width=room.width,
             height=room.height,
             fps=FPS,
+            chunk_ms=info.chunk_ms,
+            look_ahead_ms=info.look_ahead_ms,
             seats=seats,
             viewers=room.viewers,
             is_recorded=room.spec.is_recorded,

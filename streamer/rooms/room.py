@@ -127,6 +127,8 @@ class Room:
             seats=tuple(_seat_info(seat) for seat in self.seats),
             rung=production.rung.name,
             lead_ms=round(production.lead.seconds * 1000),
+            chunk_ms=round(production.lead.chunk_s * 1000),
+            look_ahead_ms=production.look_ahead * 1000 // SAMPLE_RATE,
             load=round(self._serving.load, 3),
             chunks=production.chunks,
             frames=production.timeline.first,

@@ -31,6 +31,8 @@ class RoomInfo:
     seats: tuple[SeatInfo, ...]
     rung: str
     lead_ms: int  # from the order of a chunk to its first frame
+    chunk_ms: int  # of video, that one call of the generator makes
+    look_ahead_ms: int  # of later sound, that a chunk waits for
     load: float  # of the last chunk: time to make it over its length
     chunks: int
     frames: int

@@ -17,6 +17,7 @@ def test_a_room_is_opened_shown_listed_and_ended(open_house: House) -> None:
     room = answer.json()
     assert answer.headers["location"] == f"/rooms/{room['id']}"
     assert (room["width"], room["height"], room["fps"]) == (128, 64, 25)
+    assert (room["chunk_ms"], room["look_ahead_ms"]) == (160, 80)
     assert room["is_ai_generated"] is True
     assert room["has_badge"] is True
     assert open_house.client.get(f"/rooms/{room['id']}").json()["id"] == room["id"]
