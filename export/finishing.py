@@ -129,7 +129,8 @@ def _onnx(draft: Draft, request: ExportRequest) -> Finished:
 
 
 def _openvino(draft: Draft, request: ExportRequest) -> Finished:
-    precision = request.precision if draft.graph.network.role in {"dit", *DECODERS} else "fp32"
+    # A decoder points into the reference picture; rounded to bf16 it points beside (0.08 off).
+    precision = request.precision if draft.graph.network.role == "dit" else "fp32"
     files = write_openvino(draft.graph.path)
     remove(draft.graph.path)
     hint = "bf16" if precision == "bf16" else "f32"

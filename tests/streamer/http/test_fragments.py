@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from streamer.http.fragments import describe, describe_offer
 from streamer.http.problem import Code, Problem
+from tests.streamer.fuzzing import budget
 
 OFFER = (
     b"v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
@@ -47,6 +48,7 @@ def test_what_is_no_offer_is_malformed(body: bytes) -> None:
     assert caught.value.code is Code.MALFORMED
 
 
+@budget(100)
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with suppress(Problem):  # anything else is a bug

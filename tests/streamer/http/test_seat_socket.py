@@ -14,6 +14,7 @@ from starlette.testclient import WebSocketDenialResponse, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
 from streamer.http.seat_messages import MessageError, read_message
+from tests.streamer.fuzzing import budget
 from tests.streamer.http.house import KEY, House, bearer, house
 
 SOCKET_URL = "ws://127.0.0.1:8080"
@@ -272,6 +273,7 @@ def test_messages_beyond_the_rate_are_read_later_and_none_is_lost() -> None:
         assert b'parley_socket_waits_total{reason="rate"}' in running.built.services.meters.text()
 
 
+@budget(100)
 @given(st.text(max_size=200) | st.from_regex(r'\{"type":"[a-z_]*"(,"text":.*)?\}', fullmatch=True))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(MessageError):  # anything else is a bug

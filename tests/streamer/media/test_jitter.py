@@ -4,12 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.media.jitter import JitterBuffer, RtpAudio
 from streamer.media.playout_delay import DelayConfig
 from streamer.media.types import Samples
+from tests.streamer.fuzzing import budget
 from tests.streamer.media.simulated_link import BASE_DELAY, PACKET, Link, delay_at, speech_like
 
 CLEAN = BASE_DELAY + 0.02 + 0.015  # path, one packet, least delay with its margin
@@ -164,7 +165,7 @@ packets = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@budget(200)
 @given(
     events=st.lists(st.tuples(packets, st.floats(0, 0.5), st.integers(0, 3000)), max_size=60),
 )
@@ -183,7 +184,7 @@ def test_whatever_arrives_the_sound_goes_on(events: list[tuple[RtpAudio, float, 
         assert np.abs(heard).max(initial=0) <= 1
 
 
-@settings(max_examples=30, deadline=None)
+@budget(30)
 @given(seed=st.integers(0, 2**16), loss=st.floats(0, 0.3), jitter=st.floats(0, 0.12))
 def test_the_delay_is_bounded_on_any_link(seed: int, loss: float, jitter: float) -> None:
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.media.jitter import RtpAudio
@@ -10,6 +10,7 @@ from streamer.media.level import LevelConfig
 from streamer.media.live_voice import LiveVoice
 from streamer.media.opus import MOST_PAYLOAD_BYTES, OpusDecoder, OpusEncoder
 from streamer.media.voice_input import VoiceChange, VoiceEvent
+from tests.streamer.fuzzing import budget
 from tests.streamer.media.simulated_link import PACKET, speech_like
 
 OFF = LevelConfig(is_on=False)
@@ -32,7 +33,7 @@ def test_opus_gives_back_what_went_in() -> None:
     assert decoder.failed == 0
 
 
-@settings(max_examples=50, deadline=None)
+@budget(50)
 @given(st.lists(st.binary(max_size=MOST_PAYLOAD_BYTES + 1), max_size=10))
 def test_what_is_no_opus_does_no_harm(payloads: list[bytes]) -> None:
     _, packets = packets_of(0.1)

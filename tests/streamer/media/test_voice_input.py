@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -10,6 +10,7 @@ from streamer.media.level import DcRemoval, LevelConfig, LevelControl
 from streamer.media.types import SAMPLE_RATE, Samples
 from streamer.media.vad import VoiceActivity, level_db
 from streamer.media.voice_input import VoiceChange, VoiceInput, to_mono
+from tests.streamer.fuzzing import budget
 from tests.streamer.media.simulated_link import speech_like
 
 OFF = LevelConfig(is_on=False)
@@ -102,7 +103,7 @@ def test_direct_current_is_taken_away_without_a_step() -> None:
     assert np.abs(np.diff(made)).max() < 1e-3
 
 
-@settings(max_examples=60, deadline=None)
+@budget(60)
 @given(
     pcm=st.one_of(
         hnp.arrays(np.float32, st.integers(0, 700), elements=st.floats(width=32)),

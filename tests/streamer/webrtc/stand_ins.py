@@ -223,10 +223,13 @@ class Client:
         return offer
 
     async def accept(self, peer: Peer, relay: UdpRelay | None = None) -> None:
-        answer = peer.answer if relay is None else relay.hide_server(peer.answer)
-        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        await self.take(peer.answer if relay is None else relay.hide_server(peer.answer))
         async with asyncio.timeout(20):
             await peer.connected.wait()
+
+    async def take(self, answer: str) -> None:
+        """Take an answer's text; the connection comes about later."""
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
     def openings(self, seat: int = 0, people: int = 1) -> list[tuple[float, float]]:
         """When each picture was complete here, and how far a seat's mouth in it is open."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.webrtc.candidates import CandidatePolicy, Named, parse_candidate
+from tests.streamer.fuzzing import budget
 
 STRICT = CandidatePolicy()
 INSIDE = [
@@ -73,6 +74,7 @@ def test_only_udp_is_tried() -> None:
     assert not STRICT.allows(Named("9.9.9.9", 50000, "tcp", "host"))
 
 
+@budget(100)
 @given(st.ip_addresses())
 def test_what_the_strict_policy_allows_is_global(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
@@ -87,6 +89,7 @@ def test_a_candidate_line_is_read() -> None:
     assert parse_candidate(line) == Named("9.9.9.9", 50000, "udp", "srflx")
 
 
+@budget(100)
 @given(st.text(max_size=80))
 def test_no_text_whatever_makes_the_reader_fail(text: str) -> None:
     for line in (text, "candidate:" + text, "candidate:1 1 udp 1 9.9.9.9 1 typ " + text):

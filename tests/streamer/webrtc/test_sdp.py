@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from aiortc import RTCPeerConnection
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import InvalidInput
@@ -19,6 +19,7 @@ from streamer.webrtc.sdp import (
     offered_codecs,
     prepare_offer,
 )
+from tests.streamer.fuzzing import budget
 from tests.streamer.webrtc.stand_ins import LOCAL, Ear, Seen
 from tests.streamer.webrtc.udp_relay import HOST
 from tests.streamer.webrtc.virtual_time import run
@@ -162,7 +163,7 @@ broken = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@budget(150)
 @given(st.lists(broken, max_size=60), st.sampled_from(["vp8", "h264"]))
 def test_any_offer_is_prepared_or_refused(some: list[str], codec: Codec) -> None:
     for text in ("\r\n".join(some), "v=0\r\n" + "\r\n".join(some)):
