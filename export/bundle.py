@@ -141,6 +141,7 @@ def write_bundle(
                 sampler="euler",
                 schedules=request.schedules,
                 context_timestep=facts.context_timestep,
+                remembers=request.remembers,
             ),
             "region": facts.region,
             "tokenizer": Tokenizer.model_validate({"kind": facts.tokenizer, "file": table}),

@@ -101,6 +101,12 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
     reach: Annotated[
         float, typer.Option(help="With --cell: a square's side, in the longer side of a face.")
     ] = 1.6,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            help="Whether a chunk sees the chunks before it, or the picture and its voices alone."
+        ),
+    ] = True,
     only_estimate: Annotated[
         bool, typer.Option("--estimate", help="Say what it needs, and stop.")
     ] = False,
@@ -129,6 +135,7 @@ def export_command(  # noqa: PLR0913 - a command line has as many options as it 
             scenes=() if scenes is None else read_scenes(scenes),
             conversations=tuple(read_conversation(each) for each in conversation or ()),
             card="" if card is None else _text(card),
+            remembers=memory,
             cells=None if cell is None else CellRule(side=cell, reach=reach, feather=FEATHER),
         )
         _export(request, is_estimate=only_estimate)

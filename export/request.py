@@ -91,6 +91,7 @@ class ExportRequest:
     card: str = ""  # what is said of the model besides its name and sizes
     conversations: tuple[ReadyConversation, ...] = ()
     cells: CellRule | None = None  # None: whole pictures are rolled
+    remembers: bool = True  # False: a chunk sees no chunk before it
 
     def __post_init__(self) -> None:
         known = PRECISIONS[self.target]

@@ -19,6 +19,7 @@ from engines.runtimes.base import Array, Buffer, Call, Network, Runtime, tensors
 from engines.sampling import TRAIN_STEPS, Step, plan
 
 CONTEXT = "context"  # the buffer of what the cache pass reads
+FIRST_NOISE, CONTEXT_NOISE = -2, -1  # beside those of the steps, which count from 0
 
 
 class Denoiser:
@@ -60,6 +61,7 @@ class Denoiser:
             len(each): plan(each, self._sampling.sampler) for each in self._sampling.schedules
         }
         self._recorded: dict[int, Callable[[], None]] = {}
+        self._held: dict[int, Array] = {}
         self._remember_all = runtime.record(self._remember)
         self.chunk_number = 0
         self._moved_back = 0  # latent frames
@@ -84,18 +86,23 @@ class Denoiser:
         tables = stream_tables(self._rule, self._positions(), self._h, self._w)
         mask = self._ring.mask(number) if self._ring.is_filling(number) else None
         self._place(tables, mask, self._ring.first_token(number))
-        self._latent.write(self._draw(noise))
+        self._latent.write(self._draw(noise, FIRST_NOISE))
         for index, step in enumerate(chosen):
             if step.weight:
-                self._noise(index).write(self._draw(noise))
+                self._noise(index).write(self._draw(noise, index))
         if self._context_sigma:
-            self._noise(-1).write(self._draw(noise))
+            self._noise(CONTEXT_NOISE).write(self._draw(noise, CONTEXT_NOISE))
         if len(chosen) not in self._recorded:
             self._recorded[len(chosen)] = self._runtime.record(lambda: self._denoise(chosen))
         self._recorded[len(chosen)]()
 
     def remember(self) -> None:
-        """Read the clean chunk once more and keep its keys and values for the chunks to come."""
+        """Read the clean chunk once more and keep its keys and values for the chunks to come.
+
+        Where the bundle remembers nothing, every chunk is made like the first.
+        """
+        if not self._sampling.remembers:
+            return
         self._remember_all()
         self._keep(self._ring.first_token(self.chunk_number), self._ring.new_tokens)
         self.chunk_number += 1
@@ -136,7 +143,7 @@ class Denoiser:
     def _remember(self) -> None:
         if self._context_sigma:
             self._context.blend(0.0, self._latent, 1 - self._context_sigma)
-            self._context.blend(1.0, self._noise(-1), self._context_sigma)
+            self._context.blend(1.0, self._noise(CONTEXT_NOISE), self._context_sigma)
         self._call(self._sampling.context_timestep, is_context=True).run()
 
     def _place(self, tables: Tables, mask: Array | None, first_token: int) -> None:
@@ -180,8 +187,13 @@ class Denoiser:
     def _noise(self, index: int) -> Buffer:
         return self._wiring.add(self._latent.spec, f"noise:{index}")
 
-    def _draw(self, noise: np.random.Generator) -> Array:
-        return noise.standard_normal(self._latent.spec.shape, np.float32)
+    def _draw(self, noise: np.random.Generator, index: int) -> Array:
+        """Draw noise; `index` tells a chunk's draws apart, which are held where nothing else is."""
+        if self._sampling.remembers:
+            return noise.standard_normal(self._latent.spec.shape, np.float32)
+        if index not in self._held:
+            self._held[index] = noise.standard_normal(self._latent.spec.shape, np.float32)
+        return self._held[index]
 
 
 def _check_ring(entry: NetworkEntry, ring: Ring) -> None:

@@ -111,6 +111,9 @@ class Sampling(Part):
     schedules: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)]
     # The clean chunk is read once more at this timestep, with that much noise, for the cache.
     context_timestep: Annotated[float, Field(ge=0, lt=1000)]
+    # False: a chunk sees the picture and its own voices alone, and no chunk before it; the noise
+    # that it starts from is the room's for good, so that chunks fit each other.
+    remembers: bool = True
 
     @field_validator("schedules")
     @classmethod

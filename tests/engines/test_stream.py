@@ -345,3 +345,35 @@ def test_each_person_hears_in_their_own_place(
     assert left > right
     left, right = speak(flipped)
     assert left < right
+
+
+def test_without_memory_a_chunk_follows_from_its_voices_alone(
+    tmp_path: Path, voices: Voices
+) -> None:
+    """Whatever was shown before, the same sound gives the same picture, for ever."""
+    forgetful = toy_bundle.build(tmp_path / "bundle", Toy(remembers=False))
+    with AvatarEngine(forgetful, start("onnxruntime", 1)) as engine:
+        stream = seat_all(AvatarStream(engine, ready_scene(forgetful, "pair"), seed=3))
+        latents = []
+        for _ in range(4):
+            for each in (voices, voices * 0):
+                push_all(stream, each[:, : 2560 * 4])
+                for _ in range(4):
+                    stream.make_chunk()
+                latents.append(room_tensor(stream, "latent"))
+        # The first voices wait half a chunk longer, for the look-ahead.
+        talking, silent = latents[2::2], latents[3::2]
+    assert not np.array_equal(talking[0], silent[0])
+    for later in talking[1:]:
+        assert np.allclose(later, talking[0], atol=1e-5)
+    for later in silent[1:]:
+        assert np.allclose(later, silent[0], atol=1e-5)
+
+
+def test_with_memory_a_chunk_knows_what_came_before(engine: AvatarEngine, scene: Scene) -> None:
+    stream = seat_all(AvatarStream(engine, scene, seed=3))
+    made = []
+    for _ in range(6):
+        stream.make_chunk()
+        made.append(room_tensor(stream, "latent"))
+    assert not np.allclose(made[1], made[5], atol=1e-5)

@@ -56,6 +56,7 @@ class Toy:
     sampler: Literal["euler", "renoise"] = "euler"
     schedules: tuple[tuple[float, ...], ...] = ((1000.0, 500.0), (1000.0,))
     context_timestep: float = 0.0
+    remembers: bool = True
     has_curves: bool = True
     most_positions: int | None = None  # None: a timeless sink
     cells: CellRule | None = None
@@ -102,6 +103,7 @@ def build(folder: Path, options: Toy | None = None) -> Bundle:
             sampler=options.sampler,
             schedules=options.schedules,
             context_timestep=options.context_timestep,
+            remembers=options.remembers,
         ),
         region=REGION,
         tokenizer=Tokenizer(kind="bytes"),
