@@ -42,8 +42,13 @@ def tiny_preset(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 def test_openvino_files_are_verified_and_described(tmp_path: Path, precision: str) -> None:
     done = call(tmp_path, "--target", "openvino", "--quantize", precision)
+    assert f"dit@64x32x2 {precision}: relative L2" in done.output
+    if precision == "bf16" and done.exit_code:
+        # Only processors that have bf16 compute in it, and then these tiny layers miss the bound.
+        assert "allowed 0.015" in done.output
+        assert "the bundle stays without it" in done.output
+        return
     assert done.exit_code == 0, done.output
-    assert f"dit@64x32x2 {precision}: relative L2" in done.stdout
     names = {path.suffix for path in (tmp_path / "networks").iterdir()}
     assert names == {".xml", ".bin"}
 

@@ -347,13 +347,15 @@ async def send_all(client: Client, ssrc: int | None, sent: tuple[list[bytes], li
 def test_any_packets_of_a_client_harm_at_most_itself() -> None:
     """Authentic SRTP and SRTCP with any content, and datagrams to the same port."""
     with fuzzing() as fuzzed:
-        speaker, viewer = Client(Microphone(np.zeros(48_000, np.float32))), Client(watches=True)
 
-        async def connect() -> None:
+        async def connect() -> tuple[Client, Client]:
+            # Peers belong to the loop that runs when they are made.
+            speaker, viewer = Client(Microphone(np.zeros(48_000, np.float32))), Client(watches=True)
             await fuzzed.server.call(speaker, f"/rooms/{fuzzed.room}/seats/0/whip")
             await fuzzed.server.call(viewer, f"/rooms/{fuzzed.room}/whep")
+            return speaker, viewer
 
-        fuzzed.run(connect)
+        speaker, viewer = fuzzed.run(connect)
         ssrc = speaker.pc.getSenders()[0]._ssrc
 
         @budget(15)
