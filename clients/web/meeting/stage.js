@@ -56,7 +56,8 @@ export class Stage {
   /** Say what the room is like. @param {import("./protocol.js").Room} room */
   fit(room) {
     this.#stage.style.setProperty("--ratio", String(room.width / room.height));
-    this.#isIdle = room.seats.every((seat) => !seat.is_taken);
+    // A demo's people speak in seats that visitors may still take.
+    this.#isIdle = room.seats.every((seat) => !seat.is_taken && seat.kind === null);
     this.#show();
   }
 
