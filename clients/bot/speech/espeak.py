@@ -100,7 +100,7 @@ class EspeakSpeech:
 
         def keep(samples: object, count: int, _events: object) -> int:
             if samples and count > 0:
-                made.extend(ctypes.string_at(samples, 2 * count))  # type: ignore[arg-type]
+                made.extend(ctypes.string_at(samples, 2 * count))  # type: ignore[arg-type]  # a pointer
             return 0
 
         callback = _Callback(keep)

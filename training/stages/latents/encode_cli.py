@@ -94,11 +94,13 @@ def _encode(out: Path, inputs: _Inputs, people: int | None, device: torch.device
         described = clip.describe()
         if people not in (None, len(described["people"])):
             continue
-        for copy in range(inputs.copies):
-            path = out / f"{clip.key}{f'-{copy}' if copy else ''}.npz"
+        paths = [out / f"{clip.key}{f'-{n}' if n else ''}.npz" for n in range(inputs.copies)]
+        if all(path.exists() for path in paths):
+            continue
+        sample = clip.read(0, described["frames"])
+        for copy, path in enumerate(paths):
             if path.exists():
                 continue
-            sample = clip.read(0, described["frames"])
             chance = np.random.default_rng((copy, *clip.key.encode()))
             cut = [sample] if inputs.cells is None else cells_of(sample, inputs.cells, chance)
             parts = [encode_clip(each, autoencoder, encoder, STILLS, FACE_SIDE_PX) for each in cut]
