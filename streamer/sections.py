@@ -302,6 +302,43 @@ class MetricSettings(Section):
     is_open: bool = Field(default=False, description="Readable without an admin token.")
 
 
+class ClusterSettings(Section):
+    """Rooms on several machines; only `parley serve --cluster` looks at them."""
+
+    address: str | None = Field(
+        default=None,
+        description="Of the Ray cluster, as 10.0.0.1:6379. Default: the one that runs here.",
+    )
+    url: str = Field(
+        default="{scheme}://{address}:{port}",
+        description="Of a worker, for clients; {name} stands for its machine's host name.",
+    )
+    port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="A worker listens on this TCP port or the next that is free; 0 for any.",
+    )
+    gpus: float = Field(
+        default=0.0, ge=0, le=64, description="GPUs of a worker; 0.5: two workers share one."
+    )
+    reopen: bool = Field(
+        default=True,
+        description="Open the rooms of a lost worker again on another one, under their names.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _names_only_what_there_is(cls, url: str) -> str:
+        names = {"scheme", "address", "name", "port"}
+        try:
+            url.format(**dict.fromkeys(names, "x"))
+        except (KeyError, IndexError, ValueError) as error:
+            said = ", ".join(f"{{{name}}}" for name in sorted(names))
+            raise ValueError(f"{url!r} may name {said} and nothing else") from error
+        return url
+
+
 def _read_secret(path: Path) -> bytes:
     try:
         return path.read_bytes().strip()

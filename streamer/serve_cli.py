@@ -13,13 +13,13 @@ import typer
 
 from engines.command_line import BundleOption, errors_in_one_line
 from engines.conversation import Turn
+from streamer.cluster.front import front_settings, serve_cluster
+from streamer.cluster.ray_cluster import RayCluster
 from streamer.demo import open_demo, talk
 from streamer.errors import StreamerError
 from streamer.http.logs import start_logging
 from streamer.peering import make_peers
-from streamer.rooms.recordings import Signer
-from streamer.rooms.signing import C2paSigner
-from streamer.server import Built, build, serve_until_told
+from streamer.server import Built, build, serve_until_told, signer_of
 from streamer.settings import Settings
 from streamer.settings_cli import ConfigOption, markdown_table, put, put_text, read_settings
 from streamer.stage import open_stage
@@ -39,6 +39,9 @@ def serve(  # noqa: PLR0913  # a command's options are its arguments
     ] = None,
     demo: Annotated[
         bool, typer.Option(help="Open a room in which people talk; loopback only.")
+    ] = False,
+    cluster: Annotated[
+        bool, typer.Option(help="Place rooms on the workers of a Ray cluster.")
     ] = False,
     setting: Annotated[
         list[str] | None,
@@ -64,19 +67,25 @@ def serve(  # noqa: PLR0913  # a command's options are its arguments
     for name, value in named.items():
         if value is not None:
             put(flags, name, value)
+    if demo and cluster:
+        typer.echo("error: a demo is of this process; leave out --demo or --cluster", err=True)
+        raise typer.Exit(USAGE_ERROR)
     if demo:
         put(flags, "server.host", DEMO_HOST)
         put(flags, "auth.mode", "off")
     settings = read_settings(config, flags)
     start_logging(settings.logs.level, settings.logs.format)
     with errors_in_one_line():
-        _serve(settings, has_demo=demo)
+        if cluster:
+            _serve_cluster(settings)
+        else:
+            _serve(settings, has_demo=demo)
 
 
 def _serve(settings: Settings, *, has_demo: bool) -> None:
     stage = open_stage(settings)
     try:
-        built = build(settings, stage, make_peers(settings), signer=_signer(settings))
+        built = build(settings, stage, make_peers(settings), signer=signer_of(settings))
         _say_what_is_open(settings, stage.about)
         asyncio.run(_run(built, stage.conversation() if has_demo else None))
     except (StreamerError, OSError) as error:
@@ -89,16 +98,24 @@ def _serve(settings: Settings, *, has_demo: bool) -> None:
     stage.close()
 
 
-def _signer(settings: Settings) -> Signer | None:
-    wanted = settings.recording
-    if wanted.c2pa_key is None or wanted.c2pa_certificate is None:
-        return None
-    return C2paSigner(
-        wanted.c2pa_certificate,
-        wanted.c2pa_key,
-        wanted.c2pa_algorithm,
-        authority=wanted.c2pa_authority,
-    )
+def _serve_cluster(asked: Settings) -> None:
+    try:
+        settings = front_settings(asked)
+        cluster = RayCluster(settings)
+        stage = open_stage(settings)
+        try:
+            _say_what_is_open(settings, stage.about)
+            asyncio.run(serve_cluster(settings, stage, cluster, _greet))
+        finally:
+            stage.close()
+            cluster.close()
+    except (StreamerError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(USAGE_ERROR) from error
+
+
+def _greet(url: str) -> None:
+    typer.echo(f"Parley listens on {url} (rooms: {url}/admin)")
 
 
 def _say_what_is_open(settings: Settings, about: str) -> None:
@@ -114,7 +131,7 @@ async def _run(built: Built, conversation: Sequence[Turn] | None) -> None:
 
     @contextlib.asynccontextmanager
     async def greet(url: str) -> AsyncIterator[None]:
-        typer.echo(f"Parley listens on {url} (rooms: {url}/admin)")
+        _greet(url)
         if conversation is None:
             yield
             return

@@ -7,15 +7,15 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import uvicorn
 from fastapi import FastAPI
 
-from streamer.http.app import build_app
+from streamer.http.app import Surface, build_app
 from streamer.http.buckets import BucketTable, Rate
 from streamer.http.calls import Calls, Peers
 from streamer.http.gate import SOCKET
@@ -32,6 +32,7 @@ from streamer.peering import ice_plan
 from streamer.rooms.recordings import Signer
 from streamer.rooms.registry import RoomRegistry
 from streamer.rooms.settings import RoomSettings
+from streamer.rooms.signing import C2paSigner
 from streamer.sections import RateSettings
 from streamer.settings import Settings
 from streamer.stage import Stage
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 PING_SECONDS = 5.0  # a websocket whose client vanished is noticed after two of these
 GRACE_SECONDS = 1  # for answers that are being written when everything else is down
 KEEP_ALIVE_SECONDS = 15
+Drain: TypeAlias = Callable[[float], Awaitable[None]]
 Greeting: TypeAlias = Callable[[str], contextlib.AbstractAsyncContextManager[None]]
 
 
@@ -51,18 +53,28 @@ class Built:
     services: Services
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Where a server of a cluster differs from one that is alone."""
+
+    surface: Surface = field(default_factory=Surface)
+    placement: Placement = field(default_factory=OneMachine)
+    rooms: type[RoomRegistry] = RoomRegistry
+
+
 def build(
     settings: Settings,
     stage: Stage,
     peers: Peers,
     *,
     signer: Signer | None = None,
-    placement: Placement | None = None,
+    parts: Parts | None = None,
     wall: Callable[[], float] = time.time,
 ) -> Built:
-    """Put a server together."""
+    """Put a server together; `parts` make it one of a cluster."""
     limits = settings.limits
-    registry = RoomRegistry(
+    chosen = parts or Parts()
+    registry = chosen.rooms(
         stage.opener, room_settings(settings), signer=signer, machinery=stage.machinery
     )
     sessions = SessionTable(
@@ -87,9 +99,10 @@ def build(
         ice=ice_plan(settings),
         wall=wall,
         lane=ThreadPoolExecutor(1, thread_name_prefix="pictures"),
-        placement=placement or OneMachine(),
+        placement=chosen.placement,
     )
-    return Built(app=build_app(services, _rates(settings)), services=services)
+    app = build_app(services, _rates(settings), chosen.surface)
+    return Built(app=app, services=services)
 
 
 def room_settings(settings: Settings) -> RoomSettings:
@@ -104,6 +117,23 @@ def room_settings(settings: Settings) -> RoomSettings:
         most_queued_s=limits.queued_seconds,
         bitrate=settings.video.kbps * 1000,
         recording_folder=settings.recording.folder,
+    )
+
+
+def signer_of(settings: Settings) -> Signer | None:
+    """Give what signs recordings; None where none are signed.
+
+    Raises:
+        SettingsError: when it cannot sign.
+    """
+    wanted = settings.recording
+    if wanted.c2pa_key is None or wanted.c2pa_certificate is None:
+        return None
+    return C2paSigner(
+        wanted.c2pa_certificate,
+        wanted.c2pa_key,
+        wanted.c2pa_algorithm,
+        authority=wanted.c2pa_authority,
     )
 
 
@@ -163,12 +193,17 @@ def listening(built: Built) -> uvicorn.Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(built: Built) -> AsyncIterator[str]:
+async def serving(built: Built, drain: Drain | None = None) -> AsyncIterator[str]:
     """Listen while the block runs, and give the URL; drains rooms when it ends.
+
+    Args:
+        built: the server.
+        drain: says goodbye in every room within so many seconds. None: in those of this process.
 
     Raises:
         OSError: when the address cannot be listened on.
     """
+    say_goodbye = drain or built.services.registry.drain
     server = listening(built)
     task = asyncio.create_task(server.serve(), name="http")
     try:
@@ -180,24 +215,25 @@ async def serving(built: Built) -> AsyncIterator[str]:
         port = server.servers[0].sockets[0].getsockname()[1]
         host = f"[{server.config.host}]" if ":" in server.config.host else server.config.host
         yield f"{'https' if server.config.is_ssl else 'http'}://{host}:{port}"
-        await built.services.registry.drain(built.services.settings.server.drain_seconds)
+        await say_goodbye(built.services.settings.server.drain_seconds)
     finally:
         server.should_exit = True
         await task
 
 
-async def serve_until_told(built: Built, greet: Greeting) -> None:
+async def serve_until_told(built: Built, greet: Greeting, drain: Drain | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Args:
         built: the server.
         greet: entered with the URL once it listens, left before the rooms are drained.
+        drain: see `serving`.
     """
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
-    async with serving(built) as url:
+    async with serving(built, drain) as url:
         async with greet(url):
             await told.wait()  # ended by a signal
-        logger.info("stopping: %d rooms are told goodbye", len(built.services.registry.rooms))
+        logger.info("stopping: rooms are told goodbye")

@@ -24,6 +24,7 @@ from streamer.http.identifiers import is_loopback
 from streamer.sections import (
     AuthSettings,
     BrowserSettings,
+    ClusterSettings,
     EngineSettings,
     IceSettings,
     LimitSettings,
@@ -58,6 +59,7 @@ class Settings(BaseSettings):
     recording: RecordingSettings = RecordingSettings()
     logs: LogSettings = LogSettings()
     metrics: MetricSettings = MetricSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
     @property
     def needs_token(self) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -27,7 +28,7 @@ from streamer.http import (
     whip_routes,
 )
 from streamer.http.buckets import BucketTable
-from streamer.http.client_pages import installed_pages, page_routes
+from streamer.http.client_pages import Folder, installed_pages, page_routes
 from streamer.http.gate import BodyLimits, GateMiddleware, HostRules
 from streamer.http.loop_lag import LoopLag
 from streamer.http.observing import ObservingMiddleware
@@ -73,13 +74,26 @@ ANY_ERROR: dict[int | str, dict[str, Any]] = {
 }
 
 
-def build_app(services: Services, rates: dict[str, BucketTable]) -> FastAPI:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """Where a server of a cluster differs from one that is alone."""
+
+    routers: tuple[APIRouter, ...] = ()  # asked before all others
+    origins: OriginRules | None = None  # None: as the settings say
+    pages: Mapping[str, Folder] | None = None  # None: as installed
+
+
+def build_app(
+    services: Services, rates: dict[str, BucketTable], surface: Surface | None = None
+) -> FastAPI:
     """Build the application.
 
     Args:
         services: what its routes work with. The application opens and closes the registry.
         rates: how often one address may ask, by method.
+        surface: for a server of a cluster.
     """
+    chosen = surface or Surface()
 
     @asynccontextmanager
     async def live(_: FastAPI) -> AsyncIterator[None]:
@@ -104,11 +118,12 @@ def build_app(services: Services, rates: dict[str, BucketTable]) -> FastAPI:
         responses=ANY_ERROR,
     )
     app.state.services = services
-    for module in ROUTES:
-        app.include_router(module.router)
-    app.router.routes.extend(page_routes(installed_pages()))
+    for router in (*chosen.routers, *(module.router for module in ROUTES)):
+        app.include_router(router)
+    pages = installed_pages() if chosen.pages is None else chosen.pages
+    app.router.routes.extend(page_routes(pages))
     _handle_errors(app)
-    _add_checks(app, services, rates)
+    _add_checks(app, services, rates, chosen.origins)
     return app
 
 
@@ -132,7 +147,9 @@ def _handle_errors(app: FastAPI) -> None:
         return RedirectResponse(f"{error.node.rstrip('/')}{request.url.path}{query}", 307)
 
 
-def _add_checks(app: FastAPI, services: Services, rates: dict[str, BucketTable]) -> None:
+def _add_checks(
+    app: FastAPI, services: Services, rates: dict[str, BucketTable], origins: OriginRules | None
+) -> None:
     """Put the checks around the routes; the one added last meets a request first."""
     settings = services.settings
     limits = settings.limits
@@ -148,5 +165,6 @@ def _add_checks(app: FastAPI, services: Services, rates: dict[str, BucketTable])
         ),
         count_refusal=services.meters.refused,
     )
-    app.add_middleware(OriginMiddleware, rules=OriginRules(settings.browser.origins))
+    rules = origins or OriginRules(settings.browser.origins)
+    app.add_middleware(OriginMiddleware, rules=rules)
     app.add_middleware(ObservingMiddleware, report=services.meters.saw)

@@ -1,0 +1,1 @@
+"""Rooms on several machines: a front that places them, and workers that are servers each."""
