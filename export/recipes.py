@@ -9,13 +9,21 @@ from export.errors import RequestError
 from export.families.studio import StudioFamily
 from export.recipe import Built, Loader, M, Piece, Recipe, Streaming
 from export.shapes import ChunkShape
-from export.studio import hearing_network, picture_networks, shown_pictures, words_network
+from export.studio import (
+    acting_network,
+    hearing_network,
+    picture_networks,
+    shown_pictures,
+    words_network,
+)
 from export.wan_recipes import anytalker_recipe, multitalk_recipe, published_parts, wan_recipe
 from models.anytalker.config import anytalker_1_3b
 from models.checkpoints import presets
 from models.checkpoints.network import Network, Part
 from models.checkpoints.presets import CHINESE_SPEECH, ENGLISH_SPEECH, WAN_FUN, WAN_I2V, WAN_T2V
 from models.multitalk.config import multitalk_14b
+from models.studio.acting import ActingNetwork
+from models.studio.acting_config import studio_acting
 from models.studio.audio_config import studio_audio
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import Binding, studio
@@ -66,6 +74,10 @@ def _studio(binding: Binding) -> Recipe:
         encoder = load(_own("audio_encoder", lambda: AudioEncoder(audio_cfg)))
         return Built((hearing_network(encoder, shape),), None)
 
+    def faces_and_heads(load: Loader, shape: ChunkShape) -> Built:
+        network = load(_own("acting", lambda: ActingNetwork(studio_acting())))
+        return Built((acting_network(network, shape),), None)
+
     roles = {"dit", "text_encoder", "prompt", "audio_kv"}
     is_identity = binding is Binding.IDENTITY
     faces = {"face_encoder"} if is_identity else set()
@@ -75,6 +87,7 @@ def _studio(binding: Binding) -> Recipe:
         identity="identity_attention" if is_identity else "l_rope",
         pieces=(
             Piece("voices", frozenset({"audio_encoder"}), voices),
+            Piece("acting", frozenset({"acting"}), faces_and_heads),
             Piece("pictures", frozenset({"picture_encoder", "vae_decoder"}), pictures),
             Piece("transformer", frozenset(roles | faces), transformer),
         ),

@@ -13,8 +13,11 @@ from torch import Tensor, nn
 from export.network import STATE_OUTPUT, ExportNetwork, Streams
 from export.shapes import ChunkShape, TensorSpec
 from export.vae import to_pixels
+from models.studio.acting import ActingNetwork
+from models.studio.acting_config import ACTED
 from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
+from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, MotionGroup
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
 from models.studio.warp import gathered
@@ -55,6 +58,63 @@ def hearing_network(encoder: AudioEncoder, shape: ChunkShape) -> ExportNetwork:
         ),
         outputs=("features", "curves", *(f"{STATE_OUTPUT}{name}" for name in names)),
         states=tuple(names),
+    )
+
+
+class Acting(nn.Module):
+    """Everything that is told of faces' motion: speech as heard, the rest as acted."""
+
+    places: Tensor
+
+    def __init__(self, network: ActingNetwork) -> None:
+        """Share a network's weights."""
+        super().__init__()
+        self.network = network
+        channels = MOUTH_CURVES + HEAD_ANGLES
+        # Where each channel of the motion is found among 53 heard and the acted ones.
+        order = [
+            MOUTH_CURVES + ACTED.index(channel) if channel in ACTED else channel
+            for channel in range(channels)
+        ]
+        self.register_buffer("places", torch.tensor(order), persistent=False)
+
+    def forward(
+        self,
+        features: Tensor,
+        curves: Tensor,
+        tokens: Tensor,
+        noise: Tensor,
+        past: Tensor,
+        memory: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Act a chunk: motion [1, P, T, 56], known [1, P, T, 3] (all of it), and the next state."""
+        is_known = tokens < self.network.config.words
+        words = torch.where(is_known, tokens, torch.ones_like(tokens))
+        acted = self.network(features, words, noise, past, memory)
+        both = torch.cat([curves, acted.values], dim=-1)
+        motion = both.index_select(-1, self.places)[None]
+        known = torch.ones_like(motion[..., : len(MotionGroup)])
+        return motion, known, acted.past, acted.state
+
+
+def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
+    """Give the role `acting`; `shape` has chunks of one latent frame."""
+    cfg, people = network.config, shape.people
+    lead = (people, shape.video_frames)
+    states = {f"{STATE}past": (people, cfg.chunk), f"{STATE}memory": (people, cfg.state)}
+    return ExportNetwork(
+        role="acting",
+        label=shape.label,
+        module=Acting(network).eval(),
+        inputs=(
+            TensorSpec("features", (*lead, cfg.audio_features)),
+            TensorSpec("curves", (*lead, MOUTH_CURVES)),
+            TensorSpec("tokens", (1, cfg.length), torch.int64),
+            TensorSpec("acting_noise", (people, cfg.chunk)),
+            *(TensorSpec(name, size) for name, size in states.items()),
+        ),
+        outputs=("motion", "motion_known", *(f"{STATE_OUTPUT}{name}" for name in states)),
+        states=tuple(states),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from training.compact_cli import compact
+from training.stages.acting.acting_cli import acting
 from training.stages.audio.audio_cli import audio
 from training.stages.distill.distill_cli import distill
 from training.stages.dit.dit_cli import single
@@ -20,6 +21,7 @@ app.add_typer(studio, name="studio")
 app.command()(audio)
 app.command()(vae)
 app.command()(encode)
+app.command()(acting)
 app.command()(single)
 app.command()(multi)
 app.command()(rollout)

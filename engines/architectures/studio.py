@@ -28,7 +28,7 @@ REQUIRED: tuple[Role, ...] = (
     "dit",
     "vae_decoder",
 )
-OPTIONAL: tuple[Role, ...] = ("text_encoder", "prompt", "face_encoder")
+OPTIONAL: tuple[Role, ...] = ("acting", "text_encoder", "prompt", "face_encoder")
 QUIET_SECONDS = 1.0  # after so much silence an audio encoder has forgotten what was said
 
 
@@ -62,6 +62,7 @@ class StudioRoom:
             wiring.bind(networks[role]) for role in ("text_encoder", "prompt") if role in networks
         ]
         self._audio_kv = _AudioKV(wiring, networks["audio_kv"], manifest)
+        self._acting = _Acting(wiring, networks["acting"]) if "acting" in networks else None
         self._dit = Denoiser(runtime, wiring, networks["dit"], manifest, scene.size)
         self._decoder = StateLoop(wiring, networks["vae_decoder"])
         self.set_prompt(scene.prompt)
@@ -74,7 +75,7 @@ class StudioRoom:
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
     ) -> Made:
         parts = Parts(self._runtime)
-        parts.measure("audio", lambda: self._hear(samples))
+        parts.measure("audio", lambda: self._hear(samples, noise))
         parts.measure("denoise", lambda: self._dit.denoise(noise, steps))
         parts.beside(("cache", self._dit.remember), ("decode", self._decoder.run))
         pixels = self._wiring["pixels"].read()
@@ -98,9 +99,11 @@ class StudioRoom:
     def close(self) -> None:
         self._wiring.clear()
 
-    def _hear(self, samples: NDArray[np.float32]) -> None:
+    def _hear(self, samples: NDArray[np.float32], noise: np.random.Generator) -> None:
         self.listen(samples)
-        self._audio_kv.run()
+        if self._acting is not None:
+            self._acting.run(noise)
+        self._audio_kv.run(tells_curves=self._acting is None)
 
     def _look(self, networks: Mapping[Role, Network], scene: Scene) -> None:
         """Encode the picture, the faces and the regions of the people, once."""
@@ -131,6 +134,19 @@ class StudioRoom:
         return self._audio.save()
 
 
+class _Acting:
+    """Faces and heads of a chunk, made up behind the chunk before; gives `motion` whole."""
+
+    def __init__(self, wiring: Wiring, network: Network) -> None:
+        self._loop = StateLoop(wiring, network)
+        self._noise = wiring["acting_noise"]
+
+    def run(self, noise: np.random.Generator) -> None:
+        spec = self._noise.spec
+        self._noise.write(noise.standard_normal(spec.shape, np.float32).astype(spec.dtype))
+        self._loop.run()
+
+
 class _AudioKV:
     """Keys and values of a chunk's voices, once per chunk."""
 
@@ -142,11 +158,11 @@ class _AudioKV:
         self._call: Call = wiring.bind(network, {"features": self._features})
         self._curves = manifest.curves
 
-    def run(self, *, is_told: bool = True) -> None:
+    def run(self, *, is_told: bool = True, tells_curves: bool = True) -> None:
         """Compute from what was heard; with is_told False from zeros, and no motion known."""
         if is_told:
             self._features.write(self._wiring["features"].read()[None])
-            if self._curves is not None and "motion" in self._wiring:
+            if tells_curves and self._curves is not None and "motion" in self._wiring:
                 self._tell_motion(self._curves)
         self._call.run()
 

@@ -21,6 +21,7 @@ Flavor = Literal["slice", "inplace"]
 Format = Literal["onnx", "openvino", "tensorrt", "torch"]
 Role = Literal[
     "audio_encoder",
+    "acting",  # what voices do not settle of faces and heads, for `audio_kv`
     "text_encoder",
     "prompt",
     "picture_encoder",

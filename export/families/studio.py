@@ -51,8 +51,16 @@ class StudioFamily:
             *kv_specs("text", cfg.layers, text, dtype),
             *faces,
             *kv_specs("audio", cfg.layers, voices, dtype),
+            *(TensorSpec(name, self._moved(shape)) for name in self._movement),
             TensorSpec("people", (b, people, shape.tokens_per_frame)),
         )
+
+    @property
+    def _movement(self) -> list[str]:
+        return [f"movement.{layer}" for layer in range(self.dit.cfg.layers)]
+
+    def _moved(self, shape: ChunkShape) -> tuple[int, ...]:
+        return (shape.batch, shape.people, shape.chunk_frames, 2 * self.dit.cfg.dim)
 
     def latent(self, named: Named) -> Tensor:
         frames = named["latent"].shape[2]
@@ -68,7 +76,8 @@ class StudioFamily:
             named["people"],
         )
         voices = [AudioKV(*kv_of(named, "audio", layer)) for layer in layers]
-        return self.dit.conditions(scene, voices, shape.chunk_frames)
+        movement = [named[name] for name in self._movement]
+        return self.dit.conditions(scene, voices, movement, shape.chunk_frames)
 
     def rotation(self, positions: Sequence[int], grid: Grid, *, is_sink: bool) -> Rotation:
         return self.dit.rotation(positions, grid, torch.device("cpu"))
@@ -92,7 +101,7 @@ class StudioFamily:
                 TensorSpec("motion", (*lead, studio.motion_channels)),
                 TensorSpec("motion_known", (*lead, studio.motion_groups)),
             ),
-            outputs=tuple(kv_names("audio", layers)),
+            outputs=(*kv_names("audio", layers), *self._movement),
         )
         if not self.has_faces:
             return (prompt, audio)
@@ -130,7 +139,8 @@ class StudioVoices(nn.Module):
 
     def forward(self, features: Tensor, motion: Tensor, motion_known: Tensor) -> tuple[Tensor, ...]:
         """Project features [B, P, T, Ca] and motion [B, P, T, 56], known [B, P, T, 3]."""
-        return flat(self.dit.project_audio(features, Motion(motion, motion_known)))
+        told = Motion(motion, motion_known)
+        return (*flat(self.dit.project_audio(features, told)), *self.dit.movement(told))
 
 
 class StudioFaces(nn.Module):

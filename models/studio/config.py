@@ -70,6 +70,7 @@ class StudioConfig:
     audio_features: int  # width of what the audio encoder hears
     audio_dim: int  # width of an audio token
     audio_tokens: int  # of one voice in one latent frame
+    movement_dim: int  # inner width of what makes scales and shifts of told motion
     face_side_px: int  # of a face crop
     face_tokens_side: int  # tokens of a face along each side
     text: TextEncoderConfig
@@ -120,7 +121,7 @@ class StudioConfig:
 
 def studio(binding: Binding = Binding.IDENTITY) -> StudioConfig:
     """Give the transformer of the shipped model: 10 M parameters, 64 tokens for 256x256."""
-    text = TextEncoderConfig(words=2048, length=64, dim=128, heads=4, layers=2, rows=8)
+    text = TextEncoderConfig(words=512, length=64, dim=128, heads=4, layers=2, rows=8)
     return StudioConfig(
         wan=WanConfig(
             dim=256,
@@ -144,6 +145,7 @@ def studio(binding: Binding = Binding.IDENTITY) -> StudioConfig:
         audio_features=128,
         audio_dim=256,
         audio_tokens=4,
+        movement_dim=128,
         face_side_px=64,
         face_tokens_side=4,
         text=text,

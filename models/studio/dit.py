@@ -30,6 +30,8 @@ from models.studio.voices import (
     IdentityHearing,
     LabelHearing,
     Motion,
+    Movement,
+    moved_tokens,
     picture_labels,
 )
 from models.wan.attention import (
@@ -60,6 +62,7 @@ class StudioAudio(NamedTuple):
     """The voices of one chunk."""
 
     layers: tuple[AudioKV, ...]
+    movement: tuple[Tensor, ...]  # [B, P, F, 2 C], one a layer
     people: int
     frames: int  # latent frames covered
 
@@ -71,6 +74,8 @@ class StudioCondition(NamedTuple):
     voices: AudioKV
     faces: FaceKV | None  # None with labels
     people: Tensor  # identity: [B, P, N] in 0..1; labels: [B, N] labels
+    movement: Tensor  # [B, P, F, 2 C]
+    shares: Tensor  # [B, P, n] in 0..1: how much each token belongs to each person
 
 
 class StudioBlock(WanBlock[StudioCondition]):
@@ -91,6 +96,7 @@ class StudioBlock(WanBlock[StudioCondition]):
     ) -> Tensor:
         x = x + self.cross_attn(self.norm3(x), condition.text)
         normed = self.norm_x(x)
+        x = moved_tokens(x, normed, condition.movement, condition.shares)
         if isinstance(self.hearing, LabelHearing):
             return x + self.hearing.hear(normed, condition.voices, condition.people)
         faces = cast(FaceKV, condition.faces)  # as encode_scene made it
@@ -105,6 +111,7 @@ class StudioDiT(WanBackbone[StudioCondition]):
         self.studio = cfg
         self.text_encoder = TextEncoder(cfg.text)
         self.audio_tokens = AudioTokens(cfg)
+        self.movement = Movement(cfg)
         if cfg.binding is Binding.IDENTITY:
             self.face_encoder = FaceEncoder(cfg)
 
@@ -200,7 +207,12 @@ class StudioDiT(WanBackbone[StudioCondition]):
                 f"[B, P, 4 F, {cfg.audio_features}], [..., {cfg.motion_channels}] and "
                 f"[..., {cfg.motion_groups}]"
             )
-        return StudioAudio(self.project_audio(features, motion), p, frames // FRAMES_PER_LATENT)
+        return StudioAudio(
+            self.project_audio(features, motion),
+            self.movement(motion),
+            p,
+            frames // FRAMES_PER_LATENT,
+        )
 
     def project_audio(self, features: Tensor, motion: Motion) -> tuple[AudioKV, ...]:
         """Do the work of `encode_audio`, shapes unchecked: a traced graph cannot raise."""
@@ -215,19 +227,25 @@ class StudioDiT(WanBackbone[StudioCondition]):
         )
 
     def conditions(
-        self, scene: StudioScene, layers: Sequence[AudioKV], frames: int
+        self,
+        scene: StudioScene,
+        layers: Sequence[AudioKV],
+        movement: Sequence[Tensor],
+        frames: int,
     ) -> list[StudioCondition]:
         """Give one condition per layer for a chunk of so many latent frames."""
         if self.studio.binding is Binding.LABELS:
             where = picture_labels(scene.people, self.studio.labels).repeat(1, frames)
             return [
-                StudioCondition(text, voices, None, where)
-                for text, voices in zip(scene.text, layers, strict=True)
+                StudioCondition(text, voices, None, where, moved, scene.people)
+                for text, voices, moved in zip(scene.text, layers, movement, strict=True)
             ]
         where = scene.people.repeat(1, 1, frames)
         return [
-            StudioCondition(text, voices, faces, where)
-            for text, voices, faces in zip(scene.text, layers, scene.faces, strict=True)
+            StudioCondition(text, voices, faces, where, moved, scene.people)
+            for text, voices, faces, moved in zip(
+                scene.text, layers, scene.faces, movement, strict=True
+            )
         ]
 
     def forward(
@@ -257,7 +275,7 @@ class StudioDiT(WanBackbone[StudioCondition]):
             raise InputError(f"{audio.people} voices for {people} people; give one for each person")
         joined = torch.cat([latent, scene.reference.expand(-1, -1, latent.shape[2], -1, -1)], dim=1)
         self.check_chunk(joined, audio.frames, scene.people.shape[2])
-        conditions = self.conditions(scene, audio.layers, latent.shape[2])
+        conditions = self.conditions(scene, audio.layers, audio.movement, latent.shape[2])
         grid = self._grid(joined, timestep)
         past = past or KVCache(self.cache_spec())
         self._check_past(past, grid, stream)
@@ -295,12 +313,16 @@ class StudioDiT(WanBackbone[StudioCondition]):
         noise = noise.reshape(len(noisy), 1, -1, 1, 1)
         return made._replace(velocity=(noisy - reference - made.velocity) / noise)
 
-    def as_stream(self) -> BlockCausal:
-        """Give the mask rule under which a whole sequence, sink first, equals the stream."""
+    def as_stream(self, *, remembers: bool = True) -> BlockCausal:
+        """Give the mask rule under which a whole sequence, sink first, equals the stream.
+
+        A stream that does not remember sees the sink and its own chunk alone.
+        """
         cfg = self.studio
+        window = cfg.window_frames if remembers else 0
         return BlockCausal(
             chunk_frames=cfg.chunk_frames,
-            capacity_frames=cfg.sink_frames + cfg.window_frames + cfg.chunk_frames,
+            capacity_frames=cfg.sink_frames + window + cfg.chunk_frames,
             sink_frames=cfg.sink_frames,
             is_first_frame_alone=True,
         )

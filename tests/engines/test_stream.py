@@ -52,8 +52,18 @@ def stream(engine: AvatarEngine, scene: Scene) -> AvatarStream:
         Toy(kv="inplace", sampler="renoise", context_timestep=50.0, has_curves=False),
         Toy(most_positions=8),
         Toy(most_positions=8, kv="inplace"),
+        Toy(has_acting=True),
     ],
-    ids=["slice", "inplace", "renoise", "context noise", "all", "moved back", "moved inplace"],
+    ids=[
+        "slice",
+        "inplace",
+        "renoise",
+        "context noise",
+        "all",
+        "moved back",
+        "moved inplace",
+        "acting",
+    ],
 )
 def test_a_stream_equals_the_whole_computed_at_once(
     tmp_path: Path, options: Toy, voices: Voices

@@ -58,6 +58,7 @@ class Toy:
     context_timestep: float = 0.0
     remembers: bool = True
     has_curves: bool = True
+    has_acting: bool = False
     most_positions: int | None = None  # None: a timeless sink
     cells: CellRule | None = None
     sizes: tuple[Size, ...] = (SIZE,)  # of videos; the scene `pair` has the first
@@ -77,6 +78,8 @@ def build(folder: Path, options: Toy | None = None) -> Bundle:
         "dit": lambda path: toy.dit(path, is_inplace=options.kv == "inplace"),
         "vae_decoder": toy.vae_decoder,
     }
+    if options.has_acting:
+        writers["acting"] = toy.acting
     entries = tuple(_network(folder, role, write, options) for role, write in writers.items())
     manifest = Manifest(
         schema_version=1,

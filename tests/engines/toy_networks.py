@@ -25,6 +25,7 @@ SINK, WINDOW = 1, 3
 CACHED = (SINK + WINDOW) * TOKENS
 LAYERS = 2
 FEATURES, CURVES, MOTION, GROUPS = 3, 53, 60, 2
+ACTED = 0.1
 TEXT_TOKENS, TEXT_WIDTH = 8, 4
 LOOK_AHEAD_FRAMES = 2
 HUM = 0.2  # silence is not zeros to the toy's audio encoder
@@ -102,6 +103,25 @@ def audio_encoder(path: Path) -> None:
         to_curves=[1, 1, 53],
     )
     _save(text, path, ints | _reals({"hum": HUM}), 20)
+
+
+def acting(path: Path) -> None:
+    """Everybody's motion: the loudness heard, and a wandering number of their own."""
+    text = """
+    g (float[2,4,3] features, float[2,1] acting_noise, float[2,1] state.past)
+      => (float[1,2,4,60] motion, float[1,2,4,2] motion_known, float[2,1] next_state.past) {
+      kept = Mul(state.past, half)
+      next_state.past = Add(kept, acting_noise)
+      scaled = Mul(next_state.past, tenth)
+      wide = Unsqueeze(scaled, one)
+      loud = Slice(features, zero, one, two)
+      moved = Add(loud, wide)
+      all = Unsqueeze(moved, zero)
+      motion = Tile(all, to_motion)
+      motion_known = Expand(one_real, known_shape)
+    }"""
+    ints = _ints(zero=[0], one=[1], two=[2], to_motion=[1, 1, 1, 60], known_shape=[1, 2, 4, 2])
+    _save(text, path, ints | _reals({"half": 0.5, "tenth": ACTED, "one_real": 1.0}), 20)
 
 
 def text_encoder(path: Path) -> None:

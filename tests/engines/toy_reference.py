@@ -57,6 +57,7 @@ class Reference:
     prompt: str = PROMPT
     past: list[list[tuple[Array, Array]]] = field(default_factory=list)  # [frame][layer] (x, v)
     moved_back: int = 0
+    acted: Array = field(default_factory=lambda: np.zeros((toy.PEOPLE, 1)))
     decoded: Array = field(default_factory=lambda: np.zeros((4, 2, 4)))
 
     def __post_init__(self) -> None:
@@ -76,6 +77,9 @@ class Reference:
     def chunk(self, voices: Array, number: int, noise: np.random.Generator) -> Array:
         """Give the frame [H, W, 3] that the chunk shows four times."""
         heard = features(voices, number * 4)
+        if self.options.has_acting:
+            drawn = noise.standard_normal((toy.PEOPLE, 1), np.float32)
+            self.acted = 0.5 * self.acted + drawn
         draw = [self._draw(noise)]
         steps = self.options.schedules[0]
         if self.options.sampler == "renoise":
@@ -131,7 +135,9 @@ class Reference:
         numbers[: len(data)] = data
         words = np.tile(numbers[:, None] / 128, (1, 4)) @ weights["words"]
         motion = np.zeros((toy.PEOPLE, 4))
-        if self.options.has_curves:
+        if self.options.has_acting and heard.any():
+            motion = heard[:, :, 0] + toy.ACTED * self.acted
+        elif self.options.has_curves:
             motion = heard[:, :, 0] * toy.CURVES / toy.MOTION
         new = []
         for layer in range(toy.LAYERS):

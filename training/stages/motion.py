@@ -13,6 +13,8 @@ from training.studio.performance_data import ARKIT
 from training.studio.shards.reader import Sample
 
 MOTION_CHANNELS = len(ARKIT) + 4  # lip gap; yaw, pitch, roll
+LIP_GAP = len(ARKIT)
+HEAD = slice(LIP_GAP + 1, MOTION_CHANNELS)
 
 
 def motion_of(sample: Sample) -> NDArray[np.float32]:

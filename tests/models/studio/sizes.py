@@ -49,6 +49,7 @@ def tiny_studio(binding: Binding, chunk_frames: int = 1) -> StudioConfig:
         audio_features=8,
         audio_dim=16,
         audio_tokens=2,
+        movement_dim=16,
         face_side_px=16,
         face_tokens_side=2,
         text=text,

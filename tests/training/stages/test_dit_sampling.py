@@ -64,6 +64,7 @@ def window(dit: StudioDiT) -> Window:
         words=torch.full((b, cfg.text.length), 2),
         weight=torch.ones(b, 1, FRAMES, H, W),
         mouths=torch.zeros(b, 2, t, 2),
+        eyes=torch.zeros(b, 2, t, 2),
         gap=torch.zeros(b, 2, t),
         face_widths=torch.ones(b, 2),
     )

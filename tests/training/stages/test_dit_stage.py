@@ -20,9 +20,10 @@ from training.runs.folder import RunFolder
 from training.stages.dit.dit_cli import SMOKE, USUAL, _first_weights
 from training.stages.dit.shipped import WORDS, read_dit
 from training.stages.dit.task import DitStageConfig, draw_levels
-from training.stages.dit.windows import HEAD, ClipBank, cut_window, draw_windows
+from training.stages.dit.windows import ClipBank, cut_window, draw_windows
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import read_clip, write_clip
+from training.stages.motion import HEAD
 from training.stages.regions import ABOVE, BELOW, SIDEWAYS, face_regions
 
 
@@ -78,7 +79,8 @@ def test_calm_examples_are_taken_where_heads_are_as_in_the_still(single_run: Pat
     motion[..., HEAD] = np.linspace(0, 1, motion.shape[1])[:, None]
     count = len(clip.stills)
     pictures = np.zeros_like(clip.pictures) + np.arange(count, dtype=np.uint8)[:, None, None, None]
-    clip = clip._replace(motion=motion, pictures=pictures)
+    heads = motion[:, clip.still_frames, HEAD].swapaxes(0, 1)
+    clip = clip._replace(motion=motion, still_heads=heads, pictures=pictures)
     words = WordTable.of(["a doll"], 18, 6)
 
     def furthest(calm_share: float) -> float:
@@ -88,8 +90,11 @@ def test_calm_examples_are_taken_where_heads_are_as_in_the_still(single_run: Pat
         for _ in range(40):
             window = cut_window(clip, words, config, settings.side, rng)
             still = round((float(window.picture.max()) + 1) * 127.5)
-            head = motion[0, clip.still_frames[still], HEAD.start]
-            away.append(float((window.motion[0, :, HEAD.start] - float(head)).abs().max()))
+            told = window.motion[0, :, HEAD.start].numpy()
+            # What is told is how far the head has turned since the still was taken.
+            turned = told + float(heads[still, 0, 0])
+            assert np.abs(motion[0, :, HEAD.start] - turned[0]).min() < 2e-3
+            away.append(float(np.abs(told).max()))
         return float(np.mean(away))
 
     assert furthest(1.0) < 0.7 * furthest(0.0)

@@ -180,6 +180,7 @@ def made_up(width: int, mouth_px: float) -> EncodedClip:
         latents=half(6, 8, 6, width),
         stills=half(2, 8, 6, width),
         still_frames=np.array([0, 20], np.int32),
+        still_heads=half(2, 1, 3),
         pictures=np.zeros((2, 96, 16 * width, 3), np.uint8),
         faces=np.zeros((2, 1, 16, 16, 3), np.uint8),
         regions=half(2, 1, 3, width // 2),

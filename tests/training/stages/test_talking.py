@@ -81,7 +81,7 @@ def trained(single_run: Path) -> TrainedDit:
 def window(single_run: Path, trained: TrainedDit) -> Window:
     windows = read_config(SMOKE, DitStageConfig).windows
     clips = clips_alike(ClipBank([single_run / "held-out-dolls"]), 2)
-    return whole_clips(clips, trained.words, windows, 4, is_head_told=False)
+    return whole_clips(clips, trained.words, windows, 4, is_acting_told=False)
 
 
 def test_held_out_clips_become_videos_and_a_sheet(

@@ -63,7 +63,7 @@ def velocity_behind(
         Concatenated(),
         dit.cfg.timestep_dtype,
     )
-    conditions = dit.conditions(scene, audio.layers, grid.frames)
+    conditions = dit.conditions(scene, audio.layers, audio.movement, grid.frames)
     return dit.predict(joined, timestep, conditions, view).velocity[:, :, 1 + frames :]
 
 

@@ -40,7 +40,7 @@ class Examiner:
         found = {}
         for name, bank in self.rolled.items():
             clips = clips_alike(bank, ROLLED_CLIPS)
-            window = whole_clips(clips, self.words, self.windows, frames, is_head_told=True)
+            window = whole_clips(clips, self.words, self.windows, frames, is_acting_told=True)
             found[name] = HeldOutRollouts(window, self.reader)
         return found
 

@@ -36,7 +36,9 @@ def noised(clean: Tensor, level: Tensor, noise: Tensor) -> Tensor:
     return (1 - wide) * clean + wide * noise
 
 
-def predict_clean(dit: StudioDiT, window: Window, noisy: Tensor, level: Tensor) -> Tensor:
+def predict_clean(
+    dit: StudioDiT, window: Window, noisy: Tensor, level: Tensor, *, remembers: bool = True
+) -> Tensor:
     """Give the clean latents [B, C, F, h, w] that the transformer sees in noisy ones.
 
     Args:
@@ -44,11 +46,13 @@ def predict_clean(dit: StudioDiT, window: Window, noisy: Tensor, level: Tensor) 
         window: its conditions.
         noisy: [B, C, F, h, w].
         level: [B, F] in 0..1.
+        remembers: whether frames see those before them.
     """
     motion = Motion(led_by_silence(window.motion), led_by_silence(window.known))
     audio = dit.encode_audio(led_by_silence(window.features), motion)
     sequence = torch.cat([window.reference, noisy], dim=2)
     timestep = torch.cat([torch.zeros_like(level[:, :1]), level], dim=1) * FULL_NOISE
-    made = dit(sequence, timestep, scene_of(dit, window), audio, stream=dit.as_stream())
+    stream = dit.as_stream(remembers=remembers)
+    made = dit(sequence, timestep, scene_of(dit, window), audio, stream=stream)
     velocity: Tensor = made.velocity[:, :, 1:]
     return noisy - velocity * level.clamp(min=SMALLEST_NOISE)[:, None, :, None, None]

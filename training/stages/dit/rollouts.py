@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from models.errors import InputError
-from models.studio.config import MOUTH_CURVES
+from models.studio.config import SPEECH_CURVES
 from models.studio.dit import StudioDiT
 from models.studio.voices import Motion
 from training.stages.dit.lip_r import STILL, Floats, follow
@@ -58,7 +58,7 @@ def whole_clips(
     config: WindowConfig,
     latent_frames: int,
     *,
-    is_head_told: bool,
+    is_acting_told: bool,
 ) -> Window:
     """Cut whole pictures, no longer than the shortest clip, the same ones every time.
 
@@ -72,8 +72,8 @@ def whole_clips(
         latent_frames=min(latent_frames, *(clip.frames for clip in clips)),
         exact_speech=0.0,
         heard_speech=1.0,
-        known_expression=0.0,
-        known_head=float(is_head_told),
+        known_expression=float(is_acting_told),
+        known_head=float(is_acting_told),
         no_voice=0.0,
         no_prompt=0.0,
     )
@@ -93,9 +93,9 @@ def roll(dit: StudioDiT, window: Window, sampling: SamplingConfig) -> Tensor:
 
 
 def with_other_voices(window: Window) -> Window:
-    """Give every clip the next one's voices and curves; heads stay."""
-    other, own = window.motion.roll(1, 0), window.motion
-    motion = torch.cat([other[..., :MOUTH_CURVES], own[..., MOUTH_CURVES:]], dim=-1)
+    """Give every clip the next one's voices and curves of speech; faces and heads act on."""
+    motion = window.motion.clone()
+    motion[..., list(SPEECH_CURVES)] = window.motion.roll(1, 0)[..., list(SPEECH_CURVES)]
     return window._replace(features=window.features.roll(1, 0), motion=motion)
 
 

@@ -2,7 +2,8 @@
 
 An error of a latent says little of lips: some directions move them, most do not. So mouths are
 decoded from the latents made and from the true ones, and compared as the autoencoder's stage
-compares them: by pixels, and by a network that reads mouths.
+compares them: by pixels, and by a network that reads mouths. Lids and gaze are as small: in some
+examples the eyes are decoded in place of the mouth, and compared by pixels.
 
 Shape letters: B batch, C latent channels, F latent frames, T = 4 F video frames, h and w window
 size.
@@ -33,31 +34,38 @@ class SeenMouths(nn.Module):
         self.vae, self.reader, self.reading = vae, reader, reading
         self.requires_grad_(False)
 
-    def forward(self, made: Tensor, window: Window, first: int) -> dict[str, Tensor]:
-        """Compare mouths of the first person in latent frames `first` and the next.
+    def forward(
+        self, made: Tensor, window: Window, first: int, at_eyes: Tensor
+    ) -> dict[str, Tensor]:
+        """Compare mouths or eyes of the first person in latent frames `first` and the next.
 
         Args:
             made: [B, C, F, h, w].
             window: the truth, and the reference picture.
             first: which frame of the window.
+            at_eyes: [B] bool: whose eyes are compared in place of the mouth.
 
-        Gives "seen", which is "mouths" (absolute error of pixels) plus its share of "reading".
+        Gives "seen", which is "places" (absolute error of pixels) plus its share of "reading".
         """
         span = slice(first * FRAMES_PER_LATENT, (first + FRAMES) * FRAMES_PER_LATENT)
         mouths = window.mouths[:, 0, span]
-        corners = _corners(mouths, made.shape[3:])
+        places = torch.where(at_eyes[:, None, None], window.eyes[:, 0, span], mouths)
+        corners = _corners(places, made.shape[3:])
         frames = slice(first, first + FRAMES)
         with torch.no_grad():
             looked = self.vae.look(_cut(window.picture, corners * SPATIAL_STRIDE, SPATIAL_STRIDE))
             true = self.vae.decode(_cut(window.latents[:, :, frames], corners, 1), looked).video
         shown = self.vae.decode(_cut(made[:, :, frames], corners, 1), looked).video
-        inside = mouths - corners[:, None].flip(-1) * SPATIAL_STRIDE
-        width = window.face_widths[:, 0]
-        seen = self.reader(mouth_windows(shown.float(), inside, width))
-        wanted = self.reader(mouth_windows(true.float(), inside, width))
         pixels = (shown - true).abs().mean()
-        reading = unlikeness(seen, wanted).mean()
-        return {"seen": pixels + self.reading * reading, "mouths": pixels, "reading": reading}
+        reading = pixels.new_zeros(())
+        if not at_eyes.all():
+            read = ~at_eyes
+            inside = (mouths - corners[:, None].flip(-1) * SPATIAL_STRIDE)[read]
+            width = window.face_widths[read, 0]
+            seen = self.reader(mouth_windows(shown[read].float(), inside, width))
+            wanted = self.reader(mouth_windows(true[read].float(), inside, width))
+            reading = unlikeness(seen, wanted).mean() * read.float().mean()
+        return {"seen": pixels + self.reading * reading, "places": pixels, "reading": reading}
 
 
 def _corners(mouths: Tensor, size: torch.Size) -> Tensor:

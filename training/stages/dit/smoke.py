@@ -51,6 +51,7 @@ def tiny_studio(binding: Binding) -> StudioConfig:
         latent_channels=LATENT_CHANNELS,
         audio_dim=64,
         audio_tokens=2,
+        movement_dim=16,
         face_side_px=FACE_SIDE_PX,
         face_tokens_side=2,
     )

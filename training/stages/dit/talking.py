@@ -1,7 +1,8 @@
 """Held-out people made to talk, in pixels: what an independent judge sees of their lips.
 
-Nothing is told but what a room is told at run time: picture, prompt, voice as heard. The
-autoencoder sets the ceiling, so true latents are decoded and judged beside the ones made.
+Speech is told as a room is told it: the voice, and the curves that are heard in it. Faces and heads
+act as they truly did, where a room makes that up, so that lips alone are compared. The autoencoder
+sets the ceiling, so true latents are decoded and judged beside the ones made.
 
 Shape letters: B clips, T = 4 F video frames, C latent channels, F latent frames, h and w latent
 size, H = 16 h, W = 16 w.

@@ -24,8 +24,9 @@ from training.stages.dit.sampling import SamplingConfig, even_timesteps
 from training.stages.dit.shipped import TrainedDit, read_dit
 from training.stages.dit.talking import TalkingClip, draw_sheet, judge, make_videos, mean
 from training.stages.dit.task import DitStageConfig
-from training.stages.dit.windows import LIP_GAP, ClipBank, Window
+from training.stages.dit.windows import ClipBank, Window
 from training.stages.judged_lips import JudgedLips, mean_r, mouth_openings
+from training.stages.motion import LIP_GAP
 from training.stages.vae.shipped import read_vae
 
 LEAST_MOTION = 0.1  # deviation of the lip gap in 10 mm; who does not speak says nothing
@@ -87,7 +88,7 @@ def talking(  # noqa: PLR0913  # a command's options are its arguments
 
 
 def _window(trained: TrainedDit, latents: Path, clips: int, frames: int) -> Window:
-    """Cut clips of one person who speaks, told what a room is told."""
+    """Cut clips of one person who speaks: speech told as heard, acting as it was."""
     bank = [
         clip
         for clip in ClipBank([latents]).of_people(1, 1)
@@ -98,7 +99,7 @@ def _window(trained: TrainedDit, latents: Path, clips: int, frames: int) -> Wind
     windows = read_config(USUAL, DitStageConfig).windows
     count = frames // FRAMES_PER_LATENT
     chosen = clips_alike(bank, clips)
-    return whole_clips(chosen, trained.words, windows, count, is_head_told=False)
+    return whole_clips(chosen, trained.words, windows, count, is_acting_told=True)
 
 
 def summary(judged: list[TalkingClip]) -> Mapping[str, object]:

@@ -37,6 +37,8 @@ ADAM_NAMES = (
     "text_encoder.places",
     "text_encoder.queries",
     "audio_tokens.enter.",
+    "movement.enter.",
+    "movement.leave.",
     "face_encoder.trunk.0.",
 )
 
@@ -55,10 +57,13 @@ class NoiseConfig:
     mean: float  # of the logit of the other levels
     deviation: float
     weight_floor: float  # errors of x0 are divided by the level squared, but by no less than this
+    alone_share: float  # of batches whose frames see none before them, for streams without memory
 
     def __post_init__(self) -> None:
         if self.low_share + self.full_share > 1 or not 0 < self.weight_floor <= 1:
             raise ConfigError(f"shares above 1, or weight_floor outside 0..1: {self}")
+        if not 0 <= self.alone_share <= 1:
+            raise ConfigError(f"alone_share={self.alone_share} is outside 0..1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +71,9 @@ class DitLosses:
     """What counts how much, relative to the squared error of clean latents."""
 
     motion: float  # squared error of differences between latent frames
-    seen: float  # mouths as the decoder shows them; needs its weights
-    reading: float  # part of that: how they read, relative to absolute errors of pixels
+    seen: float  # mouths and eyes as the decoder shows them; needs its weights
+    reading: float  # part of that: how mouths read, relative to absolute errors of pixels
+    eyes: float  # share of examples whose eyes are shown in place of the mouth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +159,13 @@ class DitTask:
         clean = window.latents
         level = draw_levels(self.denoising.noise, (clean.shape[0], clean.shape[2]), draw)
         noisy = noised(clean, level, draw_noise(clean, draw))
-        made = predict_clean(self.network, window, noisy, level).float()
+        remembers = bool(draw.numpy.random() >= self.denoising.noise.alone_share)
+        made = predict_clean(self.network, window, noisy, level, remembers=remembers).float()
         losses: dict[str, Tensor] = self.denoising(made - clean, level, window.weight)
         if self.seen is not None:
             first = int(draw.numpy.integers(clean.shape[2] - LOOKED_AT + 1))
-            found = self.seen(made, window, first)
+            at_eyes = draw.numpy.random(len(clean)) < self.denoising.weights.eyes
+            found = self.seen(made, window, first, torch.from_numpy(at_eyes).to(clean.device))
             losses |= found
             losses["loss"] = losses["loss"] + self.denoising.weights.seen * found["seen"]
         return losses

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ConfigError
-from models.studio.config import SPEECH_CURVES
+from models.studio.acting_config import ACTED
+from models.studio.config import HEAD_ANGLES, SPEECH_CURVES
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.runs.draw import Draw
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import EncodedClip, clip_files, read_clip
+from training.stages.motion import HEAD, LIP_GAP
 from training.stages.vae.crops import as_pixels
 
 PATCH = 2
-LIP_GAP = 52  # its channel of motion, behind the ARKit coefficients
-HEAD = slice(53, 56)  # yaw, pitch, roll
-CALM_TRIES = 4
+TRIES = 4
 MOUTH_SPREAD, EYE_SPREAD = 0.2, 0.12  # of the weights around mouths and eyes, of a face's width
 
 
@@ -46,6 +46,7 @@ class WindowConfig:
     # Of examples that are taken where heads stay nearest to those of the still picture. A stream
     # starts from its picture, so that this is what it mostly meets.
     calm_share: float
+    lively_share: float  # of examples taken where lids, brows and gaze move most
     exact_speech: float  # share of examples told the exact curves of speech ...
     heard_speech: float  # ... those that the audio encoder heard; the others are told none
     known_expression: float
@@ -64,6 +65,8 @@ class WindowConfig:
             )
         if self.exact_speech + self.heard_speech > 1:
             raise ConfigError("exact_speech and heard_speech are shares of the same examples")
+        if self.calm_share + self.lively_share > 1:
+            raise ConfigError("calm_share and lively_share are shares of the same examples")
 
     @property
     def frames(self) -> int:
@@ -79,11 +82,12 @@ class Window(NamedTuple):
     people: Tensor  # [B, P, h, w] regions in 0..1
     faces: Tensor  # [B, P, 3, S, S] in -1..1
     features: Tensor  # [B, P, T, 128]
-    motion: Tensor  # [B, P, T, 56]
+    motion: Tensor  # [B, P, T, 56]; heads turn from where the reference picture has them
     known: Tensor  # [B, P, T, 3]
     words: Tensor  # [B, L] int64
     weight: Tensor  # [B, 1, F, h, w], mean 1 over a window
     mouths: Tensor  # [B, P, T, 2] pixels of the window
+    eyes: Tensor  # [B, P, T, 2] the point between a person's eyes, pixels of the window
     gap: Tensor  # [B, P, T] true lip gap in 10 mm
     face_widths: Tensor  # [B, P] in pixels
 
@@ -162,7 +166,7 @@ def cut_window(
     span = slice(first * FRAMES_PER_LATENT, (first + config.latent_frames) * FRAMES_PER_LATENT)
     corner = np.array([columns.start, rows.start], np.float32) * SPATIAL_STRIDE
     mouths = clip.mouths[:, span] - corner
-    features, motion, known = _told(clip, span, config, rng)
+    features, motion, known = _told(clip, span, still, config, rng)
     middle = (span.start + span.stop) // 2
     prompt = "" if rng.random() < config.no_prompt else clip.prompt_at(middle)
     tokens = tuple(slice(each.start // PATCH, each.stop // PATCH) for each in (rows, columns))
@@ -183,6 +187,7 @@ def cut_window(
         words=torch.from_numpy(words.encode(prompt)),
         weight=torch.from_numpy(_weights(clip, span, corner, latents.shape[2:], config))[None],
         mouths=torch.from_numpy(mouths),
+        eyes=torch.from_numpy(clip.eyes[:, span].mean(2) - corner),
         gap=torch.from_numpy(clip.motion[:, span, LIP_GAP].astype(np.float32)),
         face_widths=torch.from_numpy(clip.face_widths.astype(np.float32)),
     )
@@ -196,9 +201,13 @@ def choose_moment(
     if last == 0 and len(clip.stills) == 1:
         return 0, 0
     first = int(rng.integers(last + 1))
-    if not config.calm_share or rng.random() >= config.calm_share:
+    how = rng.random() if config.calm_share or config.lively_share else 1.0
+    if how >= config.calm_share + config.lively_share:
         return first, int(rng.integers(len(clip.stills)))
-    tries = [first, *(int(rng.integers(last + 1)) for _ in range(CALM_TRIES - 1))]
+    tries = [first, *(int(rng.integers(last + 1)) for _ in range(TRIES - 1))]
+    if how >= config.calm_share:
+        lively = [_liveliness(clip, each, config.latent_frames) for each in tries]
+        return tries[int(np.argmax(lively))], int(rng.integers(len(clip.stills)))
     turns = np.array([_turns(clip, each, config.latent_frames) for each in tries])
     calmest, still = np.unravel_index(turns.argmin(), turns.shape)
     return tries[int(calmest)], int(still)
@@ -208,9 +217,16 @@ def _turns(clip: EncodedClip, first: int, frames: int) -> NDArray[np.float32]:
     """Measure how far heads get from where each still picture [R] has them."""
     heads = clip.motion[..., HEAD].astype(np.float32)
     span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
-    away = np.abs(heads[:, None, span] - heads[:, clip.still_frames, None])
+    away = np.abs(heads[:, None, span] - clip.still_heads.swapaxes(0, 1)[:, :, None])
     furthest: NDArray[np.float32] = away.max((0, 2, 3))
     return furthest
+
+
+def _liveliness(clip: EncodedClip, first: int, frames: int) -> float:
+    """Sum up how far expressions move within a window."""
+    span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
+    acted = clip.motion[:, span, list(ACTED[:-HEAD_ANGLES])].astype(np.float32)
+    return float(np.ptp(acted, axis=1).sum())
 
 
 def _place(
@@ -230,10 +246,11 @@ def _place(
 
 
 def _told(
-    clip: EncodedClip, span: slice, config: WindowConfig, rng: np.random.Generator
+    clip: EncodedClip, span: slice, still: int, config: WindowConfig, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Choose what an example is told: features, motion, and which of it is known."""
     motion = clip.motion[:, span].astype(np.float32)
+    motion[..., HEAD] -= clip.still_heads[still][:, None].astype(np.float32)
     features = clip.features[:, span].astype(np.float32)
     is_silent = rng.random() < config.no_voice
     how = rng.random()

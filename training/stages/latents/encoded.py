@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Spoken(NamedTuple):
@@ -33,6 +33,7 @@ class EncodedClip(NamedTuple):
     latents: NDArray[np.float16]  # [F, C, h, w]
     stills: NDArray[np.float16]  # [R, C, h, w] of single frames, as references are encoded
     still_frames: NDArray[np.int32]  # [R]
+    still_heads: NDArray[np.float16]  # [R, P, 3] yaw, pitch, roll in them
     pictures: NDArray[np.uint8]  # [R, 16 h, 16 w, 3], the stills themselves
     faces: NDArray[np.uint8]  # [R, P, S, S, 3]
     regions: NDArray[np.float16]  # [R, P, h / 2, w / 2] in 0..1

@@ -15,7 +15,7 @@ from models.studio.vae import StudioVAE
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.stages.clip_pool import eye_centers, face_widths, mouth_centers
 from training.stages.latents.encoded import EncodedClip, Spoken
-from training.stages.motion import motion_of
+from training.stages.motion import HEAD, motion_of
 from training.stages.regions import face_regions
 from training.stages.vae.crops import as_pixels
 from training.studio.performance_data import FPS, SAMPLE_RATE
@@ -42,11 +42,13 @@ def encode_clip(
     frames = np.linspace(0, length - 1, stills).round().astype(np.int32)
     height, width = sample.video.shape[1:3]
     boxes = sample.labels["face_box"].astype(np.float64)
-    features, heard = _listen(audio, sample.voices, length)
+    features, heard = listen(audio, sample.voices, length)
+    motion = motion_of(sample)[:, :length].astype(np.float16)
     return EncodedClip(
         latents=_latents(vae, sample.video[:length]),
         stills=_stills(vae, sample.video[frames]),
         still_frames=frames,
+        still_heads=motion[:, frames, HEAD].swapaxes(0, 1),
         pictures=sample.video[frames],
         faces=np.stack([_crops(sample.video[f], boxes[:, f], face_side_px) for f in frames]),
         regions=np.stack(
@@ -54,11 +56,30 @@ def encode_clip(
         ).astype(np.float16),
         features=features,
         heard=heard,
-        motion=motion_of(sample)[:, :length].astype(np.float16),
+        motion=motion,
         mouths=mouth_centers(sample)[:, :length],
         eyes=eye_centers(sample)[:, :length],
         face_widths=face_widths(sample),
         prompts=tuple(_prompts(sample)),
+    )
+
+
+@torch.no_grad()
+def listen(
+    audio: AudioEncoder, voices: NDArray[np.float32], frames: int
+) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """Hear every voice [P, n] as a stream would, silence following the clip's end.
+
+    Gives features [P, T, features] and curves [P, T, 53].
+    """
+    per_frame = SAMPLE_RATE // FPS
+    late = audio.config.look_ahead_frames
+    device = audio.to_features.weight.device
+    padded = np.pad(voices, ((0, 0), (0, late * per_frame)))[:, : (frames + late) * per_frame]
+    heard, _ = audio(torch.from_numpy(padded).to(device), audio.zero_state(len(voices)))
+    return (
+        heard.features[:, late:].cpu().numpy().astype(np.float16),
+        heard.curves[:, late:].cpu().numpy().astype(np.float16),
     )
 
 
@@ -82,21 +103,6 @@ def _latents(vae: StudioVAE, video: NDArray[np.uint8]) -> NDArray[np.float16]:
 def _stills(vae: StudioVAE, pictures: NDArray[np.uint8]) -> NDArray[np.float16]:
     latents = vae.encode_picture(as_pixels(pictures).to(vae.mean.device))
     return latents[:, :, 0].cpu().numpy().astype(np.float16)
-
-
-def _listen(
-    audio: AudioEncoder, voices: NDArray[np.float32], frames: int
-) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """Hear every voice as a stream would, silence following the clip's end."""
-    per_frame = SAMPLE_RATE // FPS
-    late = audio.config.look_ahead_frames
-    device = audio.to_features.weight.device
-    padded = np.pad(voices, ((0, 0), (0, late * per_frame)))[:, : (frames + late) * per_frame]
-    heard, _ = audio(torch.from_numpy(padded).to(device), audio.zero_state(len(voices)))
-    return (
-        heard.features[:, late:].cpu().numpy().astype(np.float16),
-        heard.curves[:, late:].cpu().numpy().astype(np.float16),
-    )
 
 
 def _crops(

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from models.errors import InputError
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
-from training.stages.dit.windows import LIP_GAP, PATCH
+from training.stages.dit.windows import PATCH
 from training.stages.latents.encoded import EncodedClip, Spoken
+from training.stages.motion import LIP_GAP
 
 QUIET_GAP = 0.1  # in 10 mm: lips that stay closer than 1 mm do not speak
 PLACES = {
@@ -65,6 +66,7 @@ def panel(clip: EncodedClip, first: int, frames: int, width: int, still: int) ->
         latents=clip.latents[latent, :, :, columns],
         stills=clip.stills[one, :, :, columns],
         still_frames=clip.still_frames[one],
+        still_heads=clip.still_heads[one],
         pictures=clip.pictures[one, :, pixels],
         faces=clip.faces[one],
         regions=clip.regions[one, :, :, tokens],
@@ -97,6 +99,7 @@ def beside(panels: Sequence[EncodedClip]) -> EncodedClip:
         latents=np.concatenate([each.latents for each in panels], axis=3),
         stills=np.concatenate([each.stills for each in panels], axis=3),
         still_frames=panels[0].still_frames,
+        still_heads=np.concatenate([each.still_heads for each in panels], axis=1),
         pictures=np.concatenate([each.pictures for each in panels], axis=2),
         faces=np.concatenate([each.faces for each in panels], axis=1),
         regions=_wide_regions(panels, lefts // PATCH),

@@ -57,13 +57,24 @@ def head_angles(
     return head + _gestures(acts, frames, rng)
 
 
-def _following(centers: Floats, seat: Seated) -> FloatArray:
+def facing(seat: Seated) -> FloatArray:
+    """Give a head's yaw, pitch and roll [3] against the body when it has turned to the camera."""
+    return np.append(_wanted(np.zeros((1, 3), np.float32), seat)[0], 0.0)
+
+
+def _wanted(centers: Floats, seat: Seated) -> FloatArray:
+    """Give the yaw and pitch [T, 2] that a head strives for."""
     ahead = centers.astype(np.float64) - np.asarray(seat.eyes_m)
     yaw = np.arctan2(ahead[:, 0], ahead[:, 2]) - seat.yaw_rad
     yaw = (yaw + np.pi) % (2 * np.pi) - np.pi
     pitch = np.arctan2(ahead[:, 1], np.hypot(ahead[:, 0], ahead[:, 2]))
     wanted = np.stack([yaw * FOLLOW_YAW, pitch * FOLLOW_PITCH], axis=1)
-    wanted = wanted.clip(-FOLLOW_LIMIT_RAD, FOLLOW_LIMIT_RAD)
+    limited: FloatArray = wanted.clip(-FOLLOW_LIMIT_RAD, FOLLOW_LIMIT_RAD)
+    return limited
+
+
+def _following(centers: Floats, seat: Seated) -> FloatArray:
+    wanted = _wanted(centers, seat)
     followed = np.empty_like(wanted)
     now = wanted[0]
     for frame, goal in enumerate(wanted):
