@@ -59,7 +59,6 @@ class Parts:
 
     surface: Surface = field(default_factory=Surface)
     placement: Placement = field(default_factory=OneMachine)
-    rooms: type[RoomRegistry] = RoomRegistry
 
 
 def build(
@@ -74,7 +73,7 @@ def build(
     """Put a server together; `parts` make it one of a cluster."""
     limits = settings.limits
     chosen = parts or Parts()
-    registry = chosen.rooms(
+    registry = RoomRegistry(
         stage.opener, room_settings(settings), signer=signer, machinery=stage.machinery
     )
     sessions = SessionTable(

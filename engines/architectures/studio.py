@@ -61,7 +61,8 @@ class StudioRoom:
         self._encode_prompt = [
             wiring.bind(networks[role]) for role in ("text_encoder", "prompt") if role in networks
         ]
-        self._audio_kv = _AudioKV(wiring, networks["audio_kv"], manifest)
+        tells = None if "acting" in networks else manifest.curves
+        self._audio_kv = _AudioKV(wiring, networks["audio_kv"], tells)
         self._acting = _Acting(wiring, networks["acting"]) if "acting" in networks else None
         self._dit = Denoiser(runtime, wiring, networks["dit"], manifest, scene.size)
         self._decoder = StateLoop(wiring, networks["vae_decoder"])
@@ -103,7 +104,7 @@ class StudioRoom:
         self.listen(samples)
         if self._acting is not None:
             self._acting.run(noise)
-        self._audio_kv.run(tells_curves=self._acting is None)
+        self._audio_kv.run()
 
     def _look(self, networks: Mapping[Role, Network], scene: Scene) -> None:
         """Encode the picture, the faces and the regions of the people, once."""
@@ -150,19 +151,19 @@ class _Acting:
 class _AudioKV:
     """Keys and values of a chunk's voices, once per chunk."""
 
-    def __init__(self, wiring: Wiring, network: Network, manifest: Manifest) -> None:
+    def __init__(self, wiring: Wiring, network: Network, curves: Curves | None) -> None:
         self._wiring = wiring
         specs = tensors(network.entry.inputs)
         # The encoder says [P, T, C], this network takes [B, P, T, C].
         self._features = wiring.add(specs["features"], "features:batch")
         self._call: Call = wiring.bind(network, {"features": self._features})
-        self._curves = manifest.curves
+        self._curves = curves  # None: acting tells motion, or nobody does
 
-    def run(self, *, is_told: bool = True, tells_curves: bool = True) -> None:
+    def run(self, *, is_told: bool = True) -> None:
         """Compute from what was heard; with is_told False from zeros, and no motion known."""
         if is_told:
             self._features.write(self._wiring["features"].read()[None])
-            if tells_curves and self._curves is not None and "motion" in self._wiring:
+            if self._curves is not None and "motion" in self._wiring:
                 self._tell_motion(self._curves)
         self._call.run()
 

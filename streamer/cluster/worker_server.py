@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import cast
 
 from starlette.responses import Response
 
 from engines.errors import EngineError
 from streamer.cluster.messages import HOLD_SECONDS, Answer, Census
-from streamer.cluster.named_rooms import NamedRooms
 from streamer.cluster.ticket_door import TicketDoor, VouchedOrigins
 from streamer.cluster.tickets import TicketKey
 from streamer.errors import StreamerError
@@ -47,7 +45,7 @@ class WorkerServer:
     def __init__(self, settings: Settings, stage: Stage, tickets: TicketKey) -> None:
         secret = settings.auth.secret() if settings.needs_token else None
         origins = VouchedOrigins(settings.browser.origins)
-        parts = Parts(surface=Surface(origins=origins), rooms=NamedRooms)
+        parts = Parts(surface=Surface(origins=origins))
         self._built = build(
             settings, stage, make_peers(settings), signer=signer_of(settings), parts=parts
         )
@@ -58,7 +56,7 @@ class WorkerServer:
             origins=origins,
         )
         self._services = self._built.services
-        self._rooms = cast(NamedRooms, self._services.registry)  # as `Parts` says
+        self._rooms = self._services.registry
         self._told = asyncio.Event()
 
     async def run(self, listens: Callable[[str], None]) -> None:
@@ -109,7 +107,7 @@ class WorkerServer:
     async def reopen(self, room_id: str, spec: RoomSpec) -> int:
         """Open a room of a lost worker under its name; gives `Answer.opened`, 0 when it cannot."""
         try:
-            await self._rooms.create_as(room_id, spec)
+            await self._rooms.create(spec, room_id)
         except (StreamerError, EngineError) as error:
             logger.info("room %s cannot be opened again here: %s", room_id, error)
             return 0

@@ -99,8 +99,11 @@ class RoomRegistry:
             raise RuntimeError("use the registry as an async context manager")
         return self._lane
 
-    async def create(self, spec: RoomSpec) -> Room:
+    async def create(self, spec: RoomSpec, room_id: str | None = None) -> Room:
         """Open a room; nothing is left of it when this fails or is cancelled.
+
+        A room that lived elsewhere comes back under its `room_id`. Its film has a name of its own:
+        that of the room's first life may lie in the same folder.
 
         Raises:
             SessionLimit: when there are too many, or the server is about to stop.
@@ -116,7 +119,7 @@ class RoomRegistry:
         self._opening += 1
         try:
             opened = await self._open(spec)
-            return await self._start(spec, opened)
+            return await self._start(spec, opened, room_id)
         finally:
             self._opening -= 1
 
@@ -138,15 +141,16 @@ class RoomRegistry:
     async def _discard(self, generator: Generator) -> None:
         await self.lane.run(self._now(), generator.close)
 
-    async def _start(self, spec: RoomSpec, opened: Opened) -> Room:
-        room_id = secrets.token_urlsafe(ID_BYTES)
+    async def _start(self, spec: RoomSpec, opened: Opened, known_id: str | None) -> Room:
+        new_id = secrets.token_urlsafe(ID_BYTES)
+        room_id = known_id or new_id
         recorder: Recorder | None = None
         try:
             if self.is_draining:  # since the generator began to open
                 raise SessionLimit("draining", self.settings.most_rooms, RETRY_AFTER_S)
             if spec.is_recorded and self.recordings is not None:
                 size = opened.generator.width, opened.generator.height
-                begin = partial(self.recordings.begin, room_id, size)
+                begin = partial(self.recordings.begin, new_id, size)
                 recorder = await self._disk.run(begin)
             room = Room(room_id, spec, opened, self._surroundings(), recorder)
         except BaseException:

@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from streamer.cluster.named_rooms import NamedRooms
 from streamer.cluster.ticket_door import TicketDoor, VouchedOrigins
 from streamer.cluster.tickets import Ticket, TicketError, TicketKey
 from streamer.http.app import Surface
@@ -36,7 +35,7 @@ def worker() -> Iterator[TestClient]:
     """Run a worker's server, which wants tokens, without a cluster."""
     chosen = settings(auth={"mode": "on", "key": KEY})
     origins = VouchedOrigins(())
-    parts = Parts(surface=Surface(origins=origins), rooms=NamedRooms)
+    parts = Parts(surface=Surface(origins=origins))
     built = build(chosen, open_stage(chosen), PretendedPeers(), parts=parts, wall=lambda: NOW)
     app: FastAPI = built.app
     app.add_middleware(TicketDoor, tickets=TICKETS, tokens=TokenKey(KEY.encode()), origins=origins)
@@ -108,7 +107,7 @@ def test_a_room_comes_back_under_its_name() -> None:
     with worker() as client:
         services = client.app.state.services  # type: ignore[attr-defined]
         assert client.portal is not None
-        client.portal.call(services.registry.create_as, "name-of-before", RoomSpec(scene="null"))
+        client.portal.call(services.registry.create, RoomSpec(scene="null"), "name-of-before")
         shown = client.get("/rooms/name-of-before", headers=bearer("view"))
         assert (shown.status_code, shown.json()["id"]) == (200, "name-of-before")
         listed = client.get("/rooms", headers=bearer("admin")).json()["rooms"]

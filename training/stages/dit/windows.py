@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ConfigError
-from models.studio.acting_config import ACTED
-from models.studio.config import HEAD_ANGLES, SPEECH_CURVES
+from models.studio.config import SPEECH_CURVES
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from training.runs.draw import Draw
 from training.stages.dit.words import WordTable
@@ -46,7 +45,6 @@ class WindowConfig:
     # Of examples that are taken where heads stay nearest to those of the still picture. A stream
     # starts from its picture, so that this is what it mostly meets.
     calm_share: float
-    lively_share: float  # of examples taken where lids, brows and gaze move most
     exact_speech: float  # share of examples told the exact curves of speech ...
     heard_speech: float  # ... those that the audio encoder heard; the others are told none
     known_expression: float
@@ -65,8 +63,6 @@ class WindowConfig:
             )
         if self.exact_speech + self.heard_speech > 1:
             raise ConfigError("exact_speech and heard_speech are shares of the same examples")
-        if self.calm_share + self.lively_share > 1:
-            raise ConfigError("calm_share and lively_share are shares of the same examples")
 
     @property
     def frames(self) -> int:
@@ -201,13 +197,9 @@ def choose_moment(
     if last == 0 and len(clip.stills) == 1:
         return 0, 0
     first = int(rng.integers(last + 1))
-    how = rng.random() if config.calm_share or config.lively_share else 1.0
-    if how >= config.calm_share + config.lively_share:
+    if not config.calm_share or rng.random() >= config.calm_share:
         return first, int(rng.integers(len(clip.stills)))
     tries = [first, *(int(rng.integers(last + 1)) for _ in range(TRIES - 1))]
-    if how >= config.calm_share:
-        lively = [_liveliness(clip, each, config.latent_frames) for each in tries]
-        return tries[int(np.argmax(lively))], int(rng.integers(len(clip.stills)))
     turns = np.array([_turns(clip, each, config.latent_frames) for each in tries])
     calmest, still = np.unravel_index(turns.argmin(), turns.shape)
     return tries[int(calmest)], int(still)
@@ -220,13 +212,6 @@ def _turns(clip: EncodedClip, first: int, frames: int) -> NDArray[np.float32]:
     away = np.abs(heads[:, None, span] - clip.still_heads.swapaxes(0, 1)[:, :, None])
     furthest: NDArray[np.float32] = away.max((0, 2, 3))
     return furthest
-
-
-def _liveliness(clip: EncodedClip, first: int, frames: int) -> float:
-    """Sum up how far expressions move within a window."""
-    span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
-    acted = clip.motion[:, span, list(ACTED[:-HEAD_ANGLES])].astype(np.float32)
-    return float(np.ptp(acted, axis=1).sum())
 
 
 def _place(
