@@ -133,7 +133,7 @@ export class BotSeat {
   }
 
   async #connect() {
-    const socket = this.#server.seatSocket(this.room, this.seat, SAMPLE_RATE, this.#holder);
+    const socket = await this.#server.seatSocket(this.room, this.seat, SAMPLE_RATE, this.#holder);
     socket.addEventListener("message", ({ data }) => this.#heard(data));
     socket.addEventListener("close", () => this.#closed(socket));
     const isOpen = await new Promise((done) => {

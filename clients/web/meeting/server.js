@@ -151,10 +151,12 @@ export class Server {
     }
   }
 
-  /** Open the websocket of a seat. @param {string} room @param {number} seat @param {number} sampleRate
-   * @param {string} [holder] a name by which to come back to the seat */
-  seatSocket(room, seat, sampleRate, holder) {
-    const url = new URL(`rooms/${room}/seats/${seat}/audio?sample_rate=${sampleRate}`, this.base);
+  /** Open the websocket of a seat, where the room is: a browser's websocket follows no redirect, so the room is asked for first.
+   * @param {string} room @param {number} seat @param {number} sampleRate
+   * @param {string} [holder] a name by which to come back to the seat @returns {Promise<WebSocket>} */
+  async seatSocket(room, seat, sampleRate, holder) {
+    const answer = await this.ask(`rooms/${encodeURIComponent(room)}`);
+    const url = new URL(`${encodeURIComponent(room)}/seats/${seat}/audio?sample_rate=${sampleRate}`, answer.url);
     if (holder) url.searchParams.set("holder", holder);
     url.protocol = url.protocol.replace("http", "ws");
     const protocols = ["parley.v1", ...(this.token ? [`bearer.${this.token}`] : [])];

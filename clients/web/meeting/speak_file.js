@@ -54,14 +54,15 @@ export class SpokenFile {
   constructor(server, room, seat, pcm) {
     this.seat = seat;
     this.seconds = pcm.byteLength / 2 / SAMPLE_RATE;
-    this.#socket = server.seatSocket(room, seat, SAMPLE_RATE);
     this.#pcm = pcm;
     /** Ends when all is said or stopped; fails when the connection does. @type {Promise<void>} */
-    this.done = this.#run();
+    this.done = this.#run(server.seatSocket(room, seat, SAMPLE_RATE));
   }
 
-  #socket;
+  /** @type {WebSocket | null} */
+  #socket = null;
   #pcm;
+  #isStopped = false;
   #startedAt = 0;
 
   /** How much is said, 0 to 1. */
@@ -71,12 +72,16 @@ export class SpokenFile {
   }
 
   stop() {
-    if (this.#socket.readyState === OPEN) this.#socket.send(JSON.stringify({ type: "clear" }));
-    this.#socket.close(1000);
+    this.#isStopped = true;
+    if (this.#socket?.readyState === OPEN) this.#socket.send(JSON.stringify({ type: "clear" }));
+    this.#socket?.close(1000);
   }
 
-  async #run() {
-    const socket = this.#socket;
+  /** @param {Promise<WebSocket>} opening */
+  async #run(opening) {
+    const socket = await opening;
+    this.#socket = socket;
+    if (this.#isStopped) return socket.close(1000);
     const closed = new Promise((done) => socket.addEventListener("close", done, { once: true }));
     await new Promise((done, fail) => {
       socket.addEventListener("open", done, { once: true });

@@ -111,6 +111,13 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def say_file(page: sync_api.Page, voice_file: Path) -> None:
+    """Let the meeting page speak a sound file as person 1."""
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Say a file as person 1").click()
+    choosing.value.set_files(voice_file)
+
+
 def open_a_room(visit: Visit, server: Served) -> None:
     visit.page.goto(f"{server.url}/?lobby")
     visit.page.locator("#scenes").get_by_role("button", name="Open").click()

@@ -16,6 +16,7 @@ from tests.clients.web.conftest import (
     Served,
     Visit,
     open_a_room,
+    say_file,
     serving,
 )
 
@@ -29,12 +30,6 @@ KEY = "0123456789abcdef0123456789abcdef"
 def token(role: str) -> str:
     claims = {"room": "*", "role": role, "aud": "parley", "exp": time.time() + 600}
     return jwt.encode(claims, KEY, "HS256")
-
-
-def say_file(page: sync_api.Page, voice_file: Path) -> None:
-    with page.expect_file_chooser() as choosing:
-        page.get_by_role("button", name="Say a file as person 1").click()
-    choosing.value.set_files(voice_file)
 
 
 def test_the_only_room_plays_at_once_and_comes_back_after_a_restart(visit: Visit) -> None:
