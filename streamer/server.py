@@ -15,6 +15,7 @@ from typing import TypeAlias
 import uvicorn
 from fastapi import FastAPI
 
+from streamer.garbage import quiet_garbage
 from streamer.http.app import Surface, build_app
 from streamer.http.buckets import BucketTable, Rate
 from streamer.http.calls import Calls, Peers
@@ -204,6 +205,14 @@ async def serving(built: Built, drain: Drain | None = None) -> AsyncIterator[str
     """
     say_goodbye = drain or built.services.registry.drain
     server = listening(built)
+    garbage = quiet_garbage(lambda: bool(built.services.calls.peers()))
+    async with garbage, _started(server) as url:
+        yield url
+        await say_goodbye(built.services.settings.server.drain_seconds)
+
+
+@contextlib.asynccontextmanager
+async def _started(server: uvicorn.Server) -> AsyncIterator[str]:
     task = asyncio.create_task(server.serve(), name="http")
     try:
         while not server.started:
@@ -214,7 +223,6 @@ async def serving(built: Built, drain: Drain | None = None) -> AsyncIterator[str
         port = server.servers[0].sockets[0].getsockname()[1]
         host = f"[{server.config.host}]" if ":" in server.config.host else server.config.host
         yield f"{'https' if server.config.is_ssl else 'http'}://{host}:{port}"
-        await say_goodbye(built.services.settings.server.drain_seconds)
     finally:
         server.should_exit = True
         await task
