@@ -22,11 +22,11 @@ export ORT_DISABLE_TELEMETRY := 1
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.server ## Install the server and serve a room to http://127.0.0.1:8080
+demo: $(VENV)/.server ## Install the server, serve a room to http://127.0.0.1:8080 and show it
 	@echo
 	@$(BIN)/parley --version
 	@echo "Ctrl-C stops it."
-	$(BIN)/parley serve --demo
+	$(BIN)/parley serve --demo --open
 
 # One process for a core, and one thread in each: two threads of a process gain a third, two processes double.
 test: check ## Run every check and every test

@@ -19,6 +19,7 @@ from streamer.demo import open_demo, talk
 from streamer.errors import StreamerError
 from streamer.http.logs import start_logging
 from streamer.peering import make_peers
+from streamer.screen import show
 from streamer.server import Built, build, serve_until_told, signer_of
 from streamer.settings import Settings
 from streamer.settings_cli import ConfigOption, markdown_table, put, put_text, read_settings
@@ -39,6 +40,9 @@ def serve(  # noqa: PLR0913  # a command's options are its arguments
     ] = None,
     demo: Annotated[
         bool, typer.Option(help="Open a room in which people talk; loopback only.")
+    ] = False,
+    is_shown: Annotated[
+        bool, typer.Option("--open", help="Show the page in this machine's browser, if it has one.")
     ] = False,
     cluster: Annotated[
         bool, typer.Option(help="Place rooms on the workers of a Ray cluster.")
@@ -67,8 +71,8 @@ def serve(  # noqa: PLR0913  # a command's options are its arguments
     for name, value in named.items():
         if value is not None:
             put(flags, name, value)
-    if demo and cluster:
-        typer.echo("error: a demo is of this process; leave out --demo or --cluster", err=True)
+    if cluster and (demo or is_shown):
+        typer.echo("error: a cluster has no demo and no screen; leave out --cluster", err=True)
         raise typer.Exit(USAGE_ERROR)
     if demo:
         put(flags, "server.host", DEMO_HOST)
@@ -79,15 +83,16 @@ def serve(  # noqa: PLR0913  # a command's options are its arguments
         if cluster:
             _serve_cluster(settings)
         else:
-            _serve(settings, has_demo=demo)
+            _serve(settings, has_demo=demo, is_shown=is_shown)
 
 
-def _serve(settings: Settings, *, has_demo: bool) -> None:
+def _serve(settings: Settings, *, has_demo: bool, is_shown: bool) -> None:
     stage = open_stage(settings)
     try:
         built = build(settings, stage, make_peers(settings), signer=signer_of(settings))
         _say_what_is_open(settings, stage.about)
-        asyncio.run(_run(built, stage.conversation() if has_demo else None))
+        conversation = stage.conversation() if has_demo else None
+        asyncio.run(_run(built, conversation, is_shown=is_shown))
     except (StreamerError, OSError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(USAGE_ERROR) from error
@@ -126,13 +131,15 @@ def _say_what_is_open(settings: Settings, about: str) -> None:
         logger.warning("pictures carry no AI badge; the law of your viewers may demand one")
 
 
-async def _run(built: Built, conversation: Sequence[Turn] | None) -> None:
+async def _run(built: Built, conversation: Sequence[Turn] | None, *, is_shown: bool) -> None:
     """Serve until told to stop; with a conversation, in the demo room."""
 
     @contextlib.asynccontextmanager
     async def greet(url: str) -> AsyncIterator[None]:
         _greet(url)
         if conversation is None:
+            if is_shown:
+                show(url)
             yield
             return
         scenes = built.services.shelf.cards()
@@ -143,6 +150,8 @@ async def _run(built: Built, conversation: Sequence[Turn] | None) -> None:
         room = await open_demo(built.services.registry, scene.id, has_badge=badge)
         talking = asyncio.create_task(talk(room, conversation), name="demo")
         typer.echo(f"The demo room is {url}/rooms/{room.id}; play {url}/rooms/{room.id}/whep")
+        if is_shown:
+            show(url)
         try:
             yield
         finally:
