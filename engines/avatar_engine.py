@@ -83,7 +83,7 @@ class AvatarEngine:
             return room(self.runtime, networks, manifest, self._tokenizer, scene)
         strip = strip_of(scene, manifest.cells)
         inner = room(self.runtime, networks, manifest, self._tokenizer, strip.scene)
-        return CellRoom(inner, scene.picture, strip.squares, manifest.cells)
+        return CellRoom(inner, scene.picture, strip.squares, scene.boxes, manifest.cells)
 
     def precisions(self, size: Size) -> dict[Role, str]:
         """Say which precision each role runs at."""

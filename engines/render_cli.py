@@ -25,7 +25,7 @@ from engines.command_line import (
 )
 from engines.errors import InputError
 from engines.manifest import SCENE_DESCRIPTION
-from engines.render import Progress, Voices, film
+from engines.render import Cue, Progress, Voices, film
 from engines.scene.detection import FaceDetector
 from engines.scene.picture import read_picture
 from engines.scene.prepare import Wishes, prepare_scene
@@ -52,6 +52,10 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
         ),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Instead of the scene's own.")] = None,
+    prompt_at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SECONDS=PROMPT", help="Another prompt from then on; repeatable."),
+    ] = None,
     bundle: BundleOption = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     steps: Annotated[int | None, typer.Option(help="Denoising steps. Default: bundle's.")] = None,
@@ -67,7 +71,7 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
     """Film a conversation."""
     with errors_in_one_line():
         opened = find_bundle(bundle)
-        voices = read_voices(audio)
+        voices, cues = read_voices(audio), read_cues(prompt_at or [])
         wishes = Wishes(boxes=read_boxes(boxes), size=size, is_cropped=crop)
         chosen = find_scene(opened, scene, wishes, len(voices))
         _check_out(out)
@@ -80,7 +84,7 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
                 out, (chosen.size.width, chosen.size.height), gains(stream.people, mix)
             ) as file,
         ):
-            done = film(stream, voices, file, steps=steps, report=_reporter())
+            done = film(stream, voices, file, cues=cues, steps=steps, report=_reporter())
         typer.echo(
             f"{out}: {done.seconds_in_all:.2f} s, real-time factor {done.real_time_factor:.2f}"
         )
@@ -101,6 +105,25 @@ def read_voices(arguments: list[str]) -> Voices:
             raise InputError(f"seat {seat} has two voices; give one --audio for each seat")
         voices[int(seat)] = read_audio(Path(name))
     return voices
+
+
+def read_cues(arguments: list[str]) -> list[Cue]:
+    """Read SECONDS=PROMPT arguments.
+
+    Raises:
+        InputError: when one is not of this form.
+    """
+    cues = []
+    for argument in arguments:
+        time_of, equals, prompt = argument.partition("=")
+        try:
+            seconds = float(time_of)
+        except ValueError:
+            seconds = -1.0
+        if not equals or not 0 <= seconds < float("inf"):
+            raise InputError(f'--prompt-at {argument} is not SECONDS=PROMPT, as 4.5="they smile"')
+        cues.append(Cue(seconds=seconds, prompt=prompt))
+    return cues
 
 
 def find_scene(bundle: Bundle, name: str | None, wishes: Wishes, voices: int) -> Scene:

@@ -87,14 +87,18 @@ class Acting(nn.Module):
         past: Tensor,
         memory: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Act a chunk: motion [1, P, T, 56], known [1, P, T, 3] (all of it), and the next state."""
+        """Act a chunk.
+
+        Gives motion [1, P, T, 56], known [1, P, T, 3] (all of it), turns [P, T, 3] that are to be
+        done to the pictures, and the next state.
+        """
         is_known = tokens < self.network.config.words
         words = torch.where(is_known, tokens, torch.ones_like(tokens))
         acted = self.network(features, words, noise, past, memory)
         both = torch.cat([curves, acted.values], dim=-1)
         motion = both.index_select(-1, self.places)[None]
         known = torch.ones_like(motion[..., : len(MotionGroup)])
-        return motion, known, acted.past, acted.state
+        return motion, known, acted.turns, acted.past, acted.state
 
 
 def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
@@ -113,7 +117,7 @@ def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
             TensorSpec("acting_noise", (people, cfg.chunk)),
             *(TensorSpec(name, size) for name, size in states.items()),
         ),
-        outputs=("motion", "motion_known", *(f"{STATE_OUTPUT}{name}" for name in states)),
+        outputs=("motion", "motion_known", "turns", *(f"{STATE_OUTPUT}{name}" for name in states)),
         states=tuple(states),
     )
 

@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engines.architectures.head_turn import HeadTurner
 from engines.architectures.room import Made, Room
 from engines.manifest import CellRule, Size, Square, boxes_in_strip, cut_strip, squares_around
 from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
 FULL = 255  # a pixel of a mask
+FOLLOWED = 0.35  # of the way to where a head should be, each frame: heads are heavy
+TURNED = 0.8  # of what is acted: pictures often look a little to the side themselves
 Shares = NDArray[np.float32]
 Places = NDArray[np.floating]
 
@@ -62,14 +65,16 @@ class CellRoom:
         inner: makes strips [T, S, P * S, 3]; this room closes it.
         picture: [H, W, 3].
         squares: where each cell lies in it.
+        boxes: around the faces, in pixels of the picture.
         rule: how soft their edges are.
     """
 
-    def __init__(
+    def __init__(  # what a room is made of
         self,
         inner: Room,
         picture: NDArray[np.uint8],
         squares: Sequence[Square],
+        boxes: Sequence[Box],
         rule: CellRule,
     ) -> None:
         self._inner, self._squares, self._side = inner, squares, rule.side
@@ -79,13 +84,18 @@ class CellRoom:
             Image.fromarray(np.rint(share[square.rows, square.columns] * FULL).astype(np.uint8))
             for share, square in zip(shares, squares, strict=True)
         ]
+        self._turners = [
+            HeadTurner(_within(box, square), square.side)
+            for box, square in zip(boxes, squares, strict=True)
+        ]
+        self._turned = np.zeros((len(squares), 3))
 
     def make(
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
     ) -> Made:
         made = self._inner.make(samples, noise, steps)
         start = time.perf_counter()
-        frames = self._pasted(made.frames)
+        frames = self._pasted(made.frames, self._followed(made.turns, len(made.frames)))
         made.parts_ms["paste"] = (time.perf_counter() - start) * 1e3
         return Made(frames, made.parts_ms)
 
@@ -101,10 +111,19 @@ class CellRoom:
     def close(self) -> None:
         self._inner.close()
 
-    def _pasted(self, strips: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Give [T, H, W, 3] of strips [T, S, P * S, 3]."""
+    def _followed(self, turns: NDArray[np.float32] | None, frames: int) -> NDArray[np.float64]:
+        """Give [T, P, 3], where heads are on their way to turns [P, T, 3]."""
+        made = []
+        for frame in range(frames):
+            aim = np.zeros_like(self._turned) if turns is None else TURNED * turns[:, frame]
+            self._turned = self._turned + FOLLOWED * (aim - self._turned)
+            made.append(self._turned)
+        return np.stack(made)
+
+    def _pasted(self, strips: NDArray[np.uint8], turns: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Give [T, H, W, 3] of strips [T, S, P * S, 3] and turns [T, P, 3]."""
         frames = []
-        for strip in strips:
+        for strip, heads in zip(strips, turns, strict=True):
             canvas, cells = self._picture.copy(), Image.fromarray(strip)
             for person, (square, share) in enumerate(zip(self._squares, self._shares, strict=True)):
                 place = (person * self._side, 0, (person + 1) * self._side, self._side)
@@ -112,9 +131,16 @@ class CellRoom:
                 cell = cells.crop(place)
                 if square.side != self._side:
                     cell = cell.resize((square.side, square.side), Image.Resampling.BICUBIC)
+                cell = self._turners[person].turned(cell, *heads[person])
                 canvas.paste(cell, (square.left, square.top), share)
             frames.append(np.asarray(canvas))
         return np.stack(frames)
+
+
+def _within(box: Box, square: Square) -> Box:
+    """Give a box of the picture in pixels of a square."""
+    left, top, right, bottom = box
+    return Box(left - square.left, top - square.top, right - square.left, bottom - square.top)
 
 
 def cell_shares(squares: Sequence[Square], size: tuple[int, int], feather: float) -> Shares:

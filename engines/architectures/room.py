@@ -13,6 +13,7 @@ class Made(NamedTuple):
 
     frames: NDArray[np.uint8]  # [T, H, W, 3], owned by the receiver
     parts_ms: dict[str, float]
+    turns: NDArray[np.float32] | None = None  # [P, T, 3] yaw, pitch, roll still to be done to heads
 
 
 class Room(Protocol):

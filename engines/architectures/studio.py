@@ -80,7 +80,8 @@ class StudioRoom:
         parts.measure("denoise", lambda: self._dit.denoise(noise, steps))
         parts.beside(("cache", self._dit.remember), ("decode", self._decoder.run))
         pixels = self._wiring["pixels"].read()
-        return Made(pixels[0].copy(), parts.ms)
+        turns = self._wiring["turns"].read().copy() if "turns" in self._wiring else None
+        return Made(pixels[0].copy(), parts.ms, turns)
 
     def listen(self, samples: NDArray[np.float32]) -> None:
         self._wiring["samples"].write(samples)

@@ -34,6 +34,7 @@ class Acted(NamedTuple):
     """One chunk of everybody's acting."""
 
     values: Tensor  # [P, 4, A] curves 0..1, head angles in radians from the picture's
+    turns: Tensor  # [P, 4, 3] yaw, pitch, roll in radians, still to be done to the pictures
     past: Tensor  # [P, C] the same in units of deviation: what the next chunk goes on from
     state: Tensor  # [P, state]
 
@@ -210,9 +211,9 @@ class ActingNetwork(nn.Module):
             features[None], past[None, :, None], said[:, :, None], state[None]
         )
         values = self.restored(self.drawn(noise, moment[0, :, 0]), past)
-        heads = values[..., -HEAD_ANGLES:] * self.config.head_share
-        told = torch.cat([values[..., :-HEAD_ANGLES], heads], dim=-1)
-        return Acted(told, self.normalized(values)[:, 0], after[0])
+        heads, share = values[..., -HEAD_ANGLES:], self.config.head_share
+        told = torch.cat([values[..., :-HEAD_ANGLES], heads * share], dim=-1)
+        return Acted(told, heads * (1 - share), self.normalized(values)[:, 0], after[0])
 
     def _others(self, own: Tensor) -> Tensor:
         """Sum up what is heard of the others [B, P, K, dim], and from which side."""

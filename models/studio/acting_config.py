@@ -32,7 +32,7 @@ class ActingConfig:
     head: int  # width of the blocks that turn noise into motion
     blocks: int
     steps: int  # of the ordinary differential equation from noise to motion
-    head_share: float  # of acted turns of heads that is told; 1 is all of it
+    head_share: float  # of acted turns that the transformer is told; pictures are turned the rest
 
     def __post_init__(self) -> None:
         numbers = (self.audio_features, self.words - 2, self.length, self.word_dim, self.dim)
@@ -64,5 +64,5 @@ def studio_acting() -> ActingConfig:
         head=112,
         blocks=3,
         steps=6,
-        head_share=0.1,  # the transformer still blurs heads that turn further
+        head_share=0.0,  # the transformer still blurs heads that turn
     )

@@ -52,13 +52,13 @@ def stream(cell_bundle: Bundle) -> Iterator[AvatarStream]:
 class Painter:
     """A room that shows one strip for ever."""
 
-    def __init__(self, strip: NDArray[np.uint8]) -> None:
-        self.strip, self.calls = strip, list[object]()
+    def __init__(self, strip: NDArray[np.uint8], turns: NDArray[np.float32] | None = None) -> None:
+        self.strip, self.turns, self.calls = strip, turns, list[object]()
 
     def make(
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
     ) -> Made:
-        return Made(np.repeat(self.strip[None], 4, axis=0), {"decode": 1.0})
+        return Made(np.repeat(self.strip[None], 4, axis=0), {"decode": 1.0}, self.turns)
 
     def listen(self, samples: NDArray[np.float32]) -> None:
         self.calls.append("listen")
@@ -136,7 +136,7 @@ def test_cells_of_the_picture_give_the_picture_again(squares: tuple[Box, ...]) -
     picture = smooth_picture(160, 96)
     rule = CellRule(side=64, reach=1.5, feather=0.1)
     places = squares_around(squares, 160, 96, rule)
-    room = CellRoom(Painter(cut_strip(picture, places, 64)), picture, places, rule)
+    room = CellRoom(Painter(cut_strip(picture, places, 64)), picture, places, squares, rule)
     for frame in shown(picture, room):
         assert np.abs(frame.astype(int) - picture).max() <= 3
 
@@ -147,17 +147,34 @@ def test_what_a_cell_shows_is_seen_in_its_square_alone() -> None:
     places = squares_around(FACES, 160, 96, rule)
     strip = np.full((32, 64, 3), 100, np.uint8)
     strip[:, 32:] = 250
-    frame = shown(picture, CellRoom(Painter(strip), picture, places, rule))[0]
+    frame = shown(picture, CellRoom(Painter(strip), picture, places, FACES, rule))[0]
     second = places[1]
     assert (frame[second.rows, second.columns][24, 24] == 250).all()
     frame[second.rows, second.columns] = 100
     assert (frame == 100).all()
 
 
+def test_heads_follow_their_turns_and_the_rest_stays() -> None:
+    picture = smooth_picture(160, 96)
+    places = squares_around(FACES, 160, 96, RULE)
+    turns = np.zeros((2, 4, 3), np.float32)
+    turns[1, :, 0] = 0.2
+    room = CellRoom(Painter(cut_strip(picture, places, 32), turns), picture, places, FACES, RULE)
+    still = CellRoom(Painter(cut_strip(picture, places, 32)), picture, places, FACES, RULE)
+    frames, unturned = shown(picture, room).astype(int), shown(picture, still).astype(int)
+    changed = np.abs(frames - unturned).max(-1)
+    outside = np.ones((96, 160), np.bool_)
+    outside[places[1].rows, places[1].columns] = False
+    assert not changed[:, outside].any()
+    by_frame = changed[:, places[1].rows, places[1].columns].mean((1, 2))
+    assert (np.diff(by_frame) > 0).all(), "it takes some frames"
+    assert by_frame[-1] > 1
+
+
 def test_all_else_is_passed_on() -> None:
     painter = Painter(np.zeros((32, 64, 3), np.uint8))
     picture = smooth_picture(160, 96)
-    room = CellRoom(painter, picture, squares_around(FACES, 160, 96, RULE), RULE)
+    room = CellRoom(painter, picture, squares_around(FACES, 160, 96, RULE), FACES, RULE)
     room.listen(np.zeros((2, 2560), np.float32))
     room.hush(1)
     room.set_prompt("a nod")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from engines.avatar_engine import AvatarEngine
 from engines.errors import InputError
-from engines.render import Progress, film
+from engines.render import Cue, Progress, film
 from engines.scene.scene import Scene
 from engines.stream import AvatarStream
 from engines.video_file import VideoFile, gains
@@ -62,3 +62,25 @@ def test_a_film_without_voices_is_refused(
         pytest.raises(InputError, match="needs a voice"),
     ):
         film(stream, {}, out)
+
+
+def test_cues_change_the_prompt_from_their_chunk_on(
+    engine: AvatarEngine,
+    scene: Scene,
+    tmp_path: Path,
+    voices: NDArray[np.float32],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[tuple[float, str]] = []
+    set_prompt = AvatarStream.set_prompt
+
+    def listening(stream: AvatarStream, prompt: str) -> None:
+        heard.append((stream.position_seconds, prompt))
+        set_prompt(stream, prompt)
+
+    monkeypatch.setattr(AvatarStream, "set_prompt", listening)
+    cues = [Cue(seconds=0.3, prompt="they frown"), Cue(seconds=0.0, prompt="they smile")]
+    with AvatarStream(engine, scene) as stream, Kept(tmp_path / "f.mp4") as out:
+        chunk = stream.chunk_seconds
+        film(stream, {0: voices[0, :16_000]}, out, cues=cues)
+    assert heard == [(0.0, "they smile"), (-(-0.3 // chunk) * chunk, "they frown")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,6 +75,14 @@ class Observer:
                 meter.add(picture, _next(others, frame), [_place(face) for face in readings])
             step(frame + 1)
         return Observation(form, frames, looks, flicker.flicker, meter.fidelity())
+
+    def read(self, pictures: Iterable[Image.Image]) -> list[list[FaceReading]]:
+        """Read the faces of pictures that follow each other, without their looks."""
+        readings, state = [], Watch()
+        for picture in pictures:
+            faces, state = self._watcher.see(picture, state)
+            readings.append([read_face(face) for face in faces])
+        return readings
 
     def look(self, picture: Image.Image, face: MeshedFace) -> FaceLook:
         """Measure identity, color and sharpness of one face; blocks for tens of milliseconds."""

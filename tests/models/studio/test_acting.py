@@ -77,6 +77,23 @@ def test_a_stream_is_the_whole_sequence_chunk_by_chunk(network: ActingNetwork) -
 
 
 @torch.no_grad()
+def test_what_the_transformer_is_not_told_of_turns_is_left_for_the_pictures(
+    network: ActingNetwork,
+) -> None:
+    acted = network(
+        drawn(PEOPLE, 4, 8),
+        torch.tensor([[3, 4, 5, 0, 0, 0]]),
+        drawn(PEOPLE, SMALL.chunk),
+        torch.zeros(PEOPLE, SMALL.chunk),
+        torch.zeros(PEOPLE, SMALL.state),
+    )
+    told = acted.values[..., -3:]
+    assert told.abs().max() > 1e-4
+    share = SMALL.head_share
+    assert torch.allclose(acted.turns * share, told * (1 - share), atol=1e-6)
+
+
+@torch.no_grad()
 def test_chunks_are_restored_lids_exactly_and_heads_without_trembling(
     network: ActingNetwork,
 ) -> None:

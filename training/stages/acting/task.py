@@ -29,6 +29,7 @@ from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
 from training.stages.acting.rehearsal_folder import Heard, RehearsalConfig
 from training.stages.dit.words import WordTable
+from training.studio.performance_data import FPS
 
 LEAST_DEVIATION = 0.02  # of a channel: what hardly moves is not blown up
 
@@ -55,13 +56,38 @@ class ActingWindows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActingLosses:
+    """Weights beside the velocity's error.
+
+    Raises:
+        ConfigError: when one is negative.
+    """
+
+    asked: float  # of what the reader alone knows about the motion, see `asked_loss`
+
+    def __post_init__(self) -> None:
+        if self.asked < 0:
+            raise ConfigError(f"asked={self.asked} is negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActingStageConfig:
-    """Everything that decides a run."""
+    """Everything that decides a run.
+
+    Raises:
+        ConfigError: when the network is too narrow for what its reader has to say.
+    """
 
     rehearsals: RehearsalConfig
     network: ActingConfig
     windows: ActingWindows
+    losses: ActingLosses
     loop: LoopConfig
+
+    def __post_init__(self) -> None:
+        least = self.network.channels + HEAD_ANGLES
+        if self.network.dim < least:
+            raise ConfigError(f"dim={self.network.dim} is less than {least}, see `asked_loss`")
 
 
 class Window(NamedTuple):
@@ -125,8 +151,10 @@ class ActingTask:
         noisy = (1 - time[..., None]) * noise + time[..., None] * motion
         error = network.flow(noisy, time, moment) - (motion - noise)
         loss = error.square().mean()
-        head = error.reshape(*error.shape[:-1], FRAMES_PER_LATENT, -1)[..., -3:].square().mean()
-        return {"loss": loss, "head": head}
+        frames = (*error.shape[:-1], FRAMES_PER_LATENT, network.config.channels)
+        head = error.reshape(frames)[..., -HEAD_ANGLES:].square().mean()
+        asked = asked_loss(said, motion.reshape(frames))
+        return {"loss": loss + self.config.losses.asked * asked, "head": head, "asked": asked}
 
     def measure(self, network: ActingNetwork, folder: RunFolder, steps: int) -> Mapping[str, float]:
         """Measure on held-out dialogues."""
@@ -200,6 +228,24 @@ def said_of(network: ActingNetwork, window: Window) -> Tensor:
     by_prompt = read.reshape(b, prompts, people, -1)
     rows = torch.arange(b, device=read.device)[:, None]
     return by_prompt[rows, window.said].transpose(1, 2)
+
+
+def asked_loss(said: Tensor, motion: Tensor) -> Tensor:
+    """Say how badly the reader of prompts guesses the motion that comes with them.
+
+    Its first numbers have to be the mean motion, and how quickly heads move. Without this it learns
+    late whom words are about: noise and the past explain most of what the velocity's error sees.
+
+    Args:
+        said: [B, P, K, dim] by the reader.
+        motion: [B, P, K, 4, A] in units of deviation.
+
+    Returns:
+        The mean squared error over A + 3 numbers.
+    """
+    speed = motion[..., -HEAD_ANGLES:].diff(dim=-2).abs().mean(-2) * FPS
+    wanted = torch.cat([motion.mean(-2), speed], dim=-1)
+    return (said[..., : wanted.shape[-1]] - wanted).square().mean()
 
 
 class Spread(NamedTuple):
