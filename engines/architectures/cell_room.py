@@ -23,7 +23,7 @@ from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
 FULL = 255  # a pixel of a mask
-FOLLOWED = 0.35  # of the way to where a head should be, each frame: heads are heavy
+FOLLOWED = 0.43  # of the way to where a head should be, each frame, twice: heads are heavy
 TURNED = 0.8  # of what is acted: pictures often look a little to the side themselves
 Shares = NDArray[np.float32]
 Places = NDArray[np.floating]
@@ -88,7 +88,7 @@ class CellRoom:
             HeadTurner(_within(box, square), square.side)
             for box, square in zip(boxes, squares, strict=True)
         ]
-        self._turned = np.zeros((len(squares), 3))
+        self._aimed = self._turned = np.zeros((len(squares), 3))
 
     def make(
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
@@ -116,7 +116,8 @@ class CellRoom:
         made = []
         for frame in range(frames):
             aim = np.zeros_like(self._turned) if turns is None else TURNED * turns[:, frame]
-            self._turned = self._turned + FOLLOWED * (aim - self._turned)
+            self._aimed = self._aimed + FOLLOWED * (aim - self._aimed)
+            self._turned = self._turned + FOLLOWED * (self._aimed - self._turned)
             made.append(self._turned)
         return np.stack(made)
 
