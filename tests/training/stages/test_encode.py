@@ -27,3 +27,12 @@ def test_what_is_to_be_encoded_must_be_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["encode", "--out", str(tmp_path)])
     assert result.exit_code == 1
     assert "--clips, --vae and --audio" in result.output
+
+
+def test_people_are_apart_only_in_cells(tmp_path: Path) -> None:
+    for name in ("clips", "vae", "audio"):
+        (tmp_path / name).touch()
+    named = [x for n in ("clips", "vae", "audio") for x in (f"--{n}", str(tmp_path / n))]
+    result = CliRunner().invoke(app, ["encode", "--out", str(tmp_path), "--apart", *named])
+    assert result.exit_code == 1
+    assert "are for --cell" in result.output

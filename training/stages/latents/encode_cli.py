@@ -52,6 +52,9 @@ def encode(  # noqa: PLR0913  # a command's options are its arguments
     copies: Annotated[
         int, typer.Option(min=1, help="With --cell: so many of each clip, cut differently.")
     ] = 1,
+    apart: Annotated[
+        bool, typer.Option(help="With --cell: each person of a clip as a clip of one person.")
+    ] = False,
     smoke: Annotated[bool, typer.Option(help="Encode dolls with untrained encoders.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
@@ -61,7 +64,8 @@ def encode(  # noqa: PLR0913  # a command's options are its arguments
             encode_dolls(out / "dolls", out / "held-out-dolls")
         else:
             cut = None if cell is None else cells_of_side(cell, jitter)
-            _encode(out, _named(clips, vae, audio, cut, copies), people, torch.device(device))
+            named = _named(clips, vae, audio, cut, copies, is_apart=apart)
+            _encode(out, named, people, torch.device(device))
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
@@ -74,16 +78,23 @@ class _Inputs(NamedTuple):
     audio: Path
     cells: CellConfig | None
     copies: int
+    is_apart: bool
 
 
 def _named(
-    clips: Path | None, vae: Path | None, audio: Path | None, cells: CellConfig | None, copies: int
+    clips: Path | None,
+    vae: Path | None,
+    audio: Path | None,
+    cells: CellConfig | None,
+    copies: int,
+    *,
+    is_apart: bool,
 ) -> _Inputs:
     if clips is None or vae is None or audio is None:
         raise InputError("name --clips, --vae and --audio, or encode dolls with --smoke")
-    if cells is None and copies > 1:
-        raise InputError("whole pictures are all alike: --copies is for --cell")
-    return _Inputs(clips, vae, audio, cells, copies)
+    if cells is None and (copies > 1 or is_apart):
+        raise InputError("whole pictures show all, and all alike: --copies, --apart are for --cell")
+    return _Inputs(clips, vae, audio, cells, copies, is_apart)
 
 
 def _encode(out: Path, inputs: _Inputs, people: int | None, device: torch.device) -> None:
@@ -94,14 +105,21 @@ def _encode(out: Path, inputs: _Inputs, people: int | None, device: torch.device
         described = clip.describe()
         if people not in (None, len(described["people"])):
             continue
-        paths = [out / f"{clip.key}{f'-{n}' if n else ''}.npz" for n in range(inputs.copies)]
-        if all(path.exists() for path in paths):
+        seats = range(len(described["people"])) if inputs.is_apart else [None]
+        copies = [[out / _name(clip.key, n, seat) for seat in seats] for n in range(inputs.copies)]
+        if all(path.exists() for paths in copies for path in paths):
             continue
         sample = clip.read(0, described["frames"])
-        for copy, path in enumerate(paths):
-            if path.exists():
+        for copy, paths in enumerate(copies):
+            if all(path.exists() for path in paths):
                 continue
             chance = np.random.default_rng((copy, *clip.key.encode()))
             cut = [sample] if inputs.cells is None else cells_of(sample, inputs.cells, chance)
             parts = [encode_clip(each, autoencoder, encoder, STILLS, FACE_SIDE_PX) for each in cut]
-            write_clip(path, strip(parts))
+            made = parts if inputs.is_apart else [strip(parts)]
+            for path, part in zip(paths, made, strict=True):
+                write_clip(path, part)
+
+
+def _name(key: str, copy: int, seat: int | None) -> str:
+    return f"{key}{f'-{copy}' if copy else ''}{'' if seat is None else f'_{seat}'}.npz"
