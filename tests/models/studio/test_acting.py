@@ -51,7 +51,7 @@ def stream(
         for chunk in range(CHUNKS):
             heard = features[:, chunk * 4 : chunk * 4 + 4]
             noise = drawn(PEOPLE, SMALL.chunk, seed=chunk)
-            values, past, state = network(heard, tokens, noise, past, state)
+            values, _, past, state = network(heard, tokens, noise, past, state)
             made.append(values)
             pasts.append(past)
     return torch.cat(made, dim=1), torch.stack(pasts, dim=1)

@@ -57,7 +57,7 @@ def test_a_cluster_that_is_not_there_is_one_line() -> None:
 def test_the_demo_is_not_for_a_cluster() -> None:
     code, said = run("--cluster", "--demo")
     assert code == 2
-    assert "leave out --demo or --cluster" in said
+    assert "leave out --cluster" in said
 
 
 def test_the_address_of_one_machine_is_refused() -> None:
