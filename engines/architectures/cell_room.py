@@ -69,7 +69,7 @@ class CellRoom:
         rule: how soft their edges are.
     """
 
-    def __init__(  # what a room is made of
+    def __init__(
         self,
         inner: Room,
         picture: NDArray[np.uint8],

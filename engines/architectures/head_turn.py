@@ -1,12 +1,11 @@
 """Turns heads in pictures: a bent grid, as if the face were painted on half an egg.
 
 A head that turns a little hardly changes its outline; what is on it moves, most in the middle and
-nothing at the rim. That needs no network, keeps every pixel sharp, and is exact for an ellipsoid
-seen from far away. Beyond a fifth of a radian noses and far cheeks begin to show that faces are
-none.
+nothing at the rim. That needs no network and resamples each pixel once. Beyond a fifth of a radian
+noses and far cheeks begin to show that faces are no eggs.
 
-Source: rotation of an ellipsoid in orthographic view, its depth taken as 1 - u^2 - v^2 so that the
-rim does not tear.
+Source: small rotations of an ellipsoid in orthographic view, its depth taken as 1 - u^2 - v^2
+instead of the root of that, so that the rim does not tear.
 
 Shape letters: N nodes of the grid each way, fewer around tiny faces.
 """
@@ -73,18 +72,16 @@ class HeadTurner:
         corners = np.concatenate(  # upper left, lower left, lower right, upper right
             [source[:-1, :-1], source[1:, :-1], source[1:, 1:], source[:-1, 1:]], axis=-1
         )
+        left, top = self._columns[0], self._rows[0]
+        columns, rows = self._columns - left, self._rows - top
         mesh = [
-            (
-                (self._columns[j], self._rows[i], self._columns[j + 1], self._rows[i + 1]),
-                tuple(corners[i, j].tolist()),
-            )
-            for i in range(len(self._rows) - 1)
-            for j in range(len(self._columns) - 1)
+            ((columns[j], rows[i], columns[j + 1], rows[i + 1]), tuple(corners[i, j].tolist()))
+            for i in range(len(rows) - 1)
+            for j in range(len(columns) - 1)
         ]
-        bent = cell.transform(cell.size, Image.Transform.MESH, mesh, Image.Resampling.BICUBIC)
+        size, bicubic = (columns[-1], rows[-1]), Image.Resampling.BICUBIC
         given = cell.copy()
-        span = (self._columns[0], self._rows[0], self._columns[-1], self._rows[-1])
-        given.paste(bent.crop(span), span[:2])
+        given.paste(cell.transform(size, Image.Transform.MESH, mesh, bicubic), (left, top))
         return given
 
     def source(self, yaw: float, pitch: float, roll: float) -> Floats:
