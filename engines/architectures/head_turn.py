@@ -18,7 +18,7 @@ from PIL import Image
 
 from engines.scene.boxes import Box
 
-NODES = 11
+NODES = 8
 WIDTH, HEIGHT = 0.68, 0.76  # half a head, in widths and heights of its face box
 ABOVE = 0.06  # how much higher than the box's middle the head's is, in heights of the box
 NECK = 1.1  # how far below the middle a head pivots, in half heads
