@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engines.manifest import SAMPLE_RATE
+from export.conditions import columns
 from export.network import STATE_OUTPUT, ExportNetwork, Streams
 from export.shapes import ChunkShape, TensorSpec
 from export.vae import to_pixels
@@ -18,14 +20,29 @@ from models.studio.acting_config import ACTED
 from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, MotionGroup
+from models.studio.motion import MOTION_CHANNELS, Motion
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
+from models.studio.vae_movement import Told
 from models.studio.warp import gathered
 
 STATE = "state."
 SHOWN_CALLS = 6  # of the decoder, for each picture
 SWAY, ZOOM = 0.05, 0.04  # of a picture that is moved like a camera's, in shares of its size
 SWAY_FRAMES = 22.0  # of one swing there and back
+# What the decoder is shown a face doing: most of a curve and how often, in the order of ARKit.
+SHOWN_FACE = {
+    0: (1.0, 2.5),  # left lid
+    7: (1.0, 2.5),  # right lid
+    17: (0.5, 3.0),  # jaw
+    18: (0.2, 2.0),  # lips closed over it
+    19: (0.4, 1.5),  # funnel
+    23: (0.7, 0.8),  # smile, left
+    24: (0.7, 0.8),  # ... and right
+    43: (0.7, 1.0),  # inner brows
+    MOUTH_CURVES - 1: (1.2, 3.0),  # lip gap in 10 mm
+}
+TOLD = ("motion", "motion_known", "people")  # the names that the transformer's networks give them
 REFERENCE = ("ref.picture", "ref.quarter", "ref.eighth", "ref.sixteenth")
 
 
@@ -164,19 +181,48 @@ class PictureEncoder(nn.Module):
 class PictureDecoder(nn.Module):
     """A chunk of latents to pixels, behind the chunk before and over the reference."""
 
-    def __init__(self, vae: StudioVAE) -> None:
+    def __init__(self, vae: StudioVAE, shape: ChunkShape) -> None:
         """Share an autoencoder's weights."""
         super().__init__()
         self.vae = vae
+        self.patch = shape.patch
+        self.tokens = (shape.latent_h // shape.patch[0], shape.latent_w // shape.patch[1])
 
     def forward(self, latent: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
-        """Decode [B, C, F, h, w] with `ref.*` and state: pixels [B, T, H, W, 3], next state."""
+        """Decode [B, C, F, h, w]: pixels [B, T, H, W, 3], next state.
+
+        The others are motion [B, P, T, 56], known [B, P, T, 3] and people [B, P, n] where the
+        decoder is told of them; then `ref.*` and state.
+        """
+        told = None
+        if self.vae.cfg.movement_dim:
+            told = Told(Motion(others[0], others[1]), self._by_latent(others[2]))
+            others = others[len(TOLD) :]
         reference = Reference(*others[: len(REFERENCE)])
         before, *frames = others[len(REFERENCE) :]
         state = DecoderState(before, tuple(frames))
-        video, after = self.vae.decode(latent, reference, state, gathered)
+        video, after = self.vae.decode(latent, reference, state, gathered, told)
         # Cloned: a view of the latent would keep the input's memory.
         return (to_pixels(video), after.latent.clone(), *after.frames)
+
+    def _by_latent(self, people: Tensor) -> Tensor:
+        """Give the shares of latent positions [B, P, h, w] of those of tokens [B, P, n]."""
+        by_token = people.reshape(*people.shape[:2], *self.tokens)
+        down, across = self.patch
+        return by_token.repeat_interleave(down, dim=2).repeat_interleave(across, dim=3)
+
+
+def told_specs(vae: StudioVAE, shape: ChunkShape) -> tuple[TensorSpec, ...]:
+    """Give the decoder's inputs that say what faces do, and where; none if it is not told."""
+    if not vae.cfg.movement_dim:
+        return ()
+    lead = (shape.batch, shape.people, shape.video_frames)
+    sizes = (
+        (*lead, MOTION_CHANNELS),
+        (*lead, len(MotionGroup)),
+        (shape.batch, shape.people, shape.tokens_per_frame),
+    )
+    return tuple(TensorSpec(name, size) for name, size in zip(TOLD, sizes, strict=True))
 
 
 def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, ExportNetwork]:
@@ -207,8 +253,13 @@ def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, 
     decoder = ExportNetwork(
         role="vae_decoder",
         label=shape.label,
-        module=PictureDecoder(vae).eval(),
-        inputs=(TensorSpec("latent", shape.latent(vae.cfg.latent_channels)), *references, *states),
+        module=PictureDecoder(vae, shape).eval(),
+        inputs=(
+            TensorSpec("latent", shape.latent(vae.cfg.latent_channels)),
+            *told_specs(vae, shape),
+            *references,
+            *states,
+        ),
         outputs=("pixels", *(f"{STATE_OUTPUT}{spec.name}" for spec in states)),
         states=tuple(spec.name for spec in states),
     )
@@ -216,7 +267,7 @@ def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, 
 
 
 def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[str, Streams]:
-    """Give what the picture networks meet in a scene: latents of its picture, swaying.
+    """Give what the picture networks meet in a scene: latents of its picture, swaying, and faces.
 
     Args:
         vae: the autoencoder.
@@ -228,8 +279,39 @@ def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[s
         latents = torch.split(vae.encode(video), shape.chunk_frames, dim=2)
         _, *reference = PictureEncoder(vae)(picture)
     named = dict(zip(REFERENCE, reference, strict=True))
-    stream = tuple({"latent": latent.clone(), **named} for latent in latents)
+    faces = shown_faces(vae, shape)
+    stream = tuple(
+        {"latent": latent.clone(), **face, **named}
+        for latent, face in zip(latents, faces, strict=True)
+    )
     return {"picture_encoder": (({"picture": picture},),), "vae_decoder": (stream,)}
+
+
+def shown_faces(vae: StudioVAE, shape: ChunkShape) -> list[dict[str, Tensor]]:
+    """Give what the decoder is told in each call: mouths that speak, lids that blink, a smile.
+
+    One person does it behind the other, in equal columns of the picture.
+    """
+    if not vae.cfg.movement_dim:
+        return [{} for _ in range(SHOWN_CALLS)]
+    frames, people = SHOWN_CALLS * shape.video_frames, shape.people
+    seconds = (
+        torch.arange(frames)[None] * FRAME_SAMPLES / SAMPLE_RATE
+        + torch.arange(people)[:, None] / people
+    )
+    values = torch.zeros(shape.batch, people, frames, MOTION_CHANNELS)
+    for channel, (most, hertz) in SHOWN_FACE.items():
+        values[..., channel] = most * torch.sin(2 * torch.pi * hertz * seconds).clamp(min=0)
+    known = torch.ones(shape.batch, people, frames, len(MotionGroup))
+    _, _, where = told_specs(vae, shape)
+    regions = columns(where, shape)
+    return [
+        dict(zip(TOLD, (values[:, :, span], known[:, :, span], regions), strict=True))
+        for span in (
+            slice(first, first + shape.video_frames)
+            for first in range(0, frames, shape.video_frames)
+        )
+    ]
 
 
 def swayed(picture: Tensor, frames: int) -> Tensor:

@@ -7,6 +7,7 @@ import typer
 from training.compact_cli import compact
 from training.stages.acting.acting_cli import acting
 from training.stages.audio.audio_cli import audio
+from training.stages.decoder.decoder_cli import decoder
 from training.stages.distill.distill_cli import distill
 from training.stages.dit.dit_cli import single
 from training.stages.latents.encode_cli import encode
@@ -26,6 +27,7 @@ app.command()(single)
 app.command()(multi)
 app.command()(rollout)
 app.command()(distill)
+app.command()(decoder)
 app.command()(compact)
 app.command("plan")(plan_stages)
 

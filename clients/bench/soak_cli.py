@@ -49,7 +49,12 @@ def soak(  # noqa: PLR0913  # each is an option of the command
     token: Annotated[
         str, typer.Option(envvar="PARLEY_TOKEN", help="An admin's; see `parley token`.")
     ] = "",
-    scene: Annotated[str, typer.Option(help="Default: the first with two seats.")] = "",
+    scene: Annotated[
+        str,
+        typer.Option(
+            help="Default: the first with two seats; one of a seat takes less of a machine."
+        ),
+    ] = "",
     bundle: Annotated[
         Path | None, typer.Option(help="Of a server that the bench starts.", metavar="DIR")
     ] = None,

@@ -85,12 +85,12 @@ class _Soak:
         return made
 
     async def fill(self, room: str, people: int) -> None:
-        """Let a viewer and a voice for every seat come: bots on even seats, microphones on odd."""
+        """Let a viewer and a voice for every seat come: bots and microphones by turns."""
         self.rooms.append(room)
         self.viewers.append(await self._viewer(room))
         for seat in range(people):
             seed = self.plan.seed + 100 + len(self.voices)
-            if seat % 2 == 0:
+            if len(self.voices) % 2 == 0:
                 at = (self.plan.url, room, seat, self.plan.token)
                 self.voices.append(BotVoice(*at, self.sentences.bot, seed))
             else:
@@ -158,7 +158,7 @@ async def run(plan: SoakPlan, sentences: Sentences, tell: Callable[[Sample], Non
         httpx2.AsyncClient(headers=headers, timeout=HTTP_S, follow_redirects=True) as http,
         AsyncExitStack() as stack,
     ):
-        scene = await server.scene(2, plan.scene)
+        scene = await server.scene(1 if plan.scene else 2, plan.scene)
         process = await asyncio.to_thread(find_server, plan.url)
         soak = _Soak(plan, server, http, sentences, stack)
         for _ in range(plan.rooms):

@@ -19,7 +19,8 @@ from export.shapes import ChunkShape, TensorSpec
 from models.multitalk.audio_attention import AudioKV
 from models.studio.config import Binding
 from models.studio.dit import StudioCondition, StudioDiT, StudioScene
-from models.studio.voices import FaceKV, Motion
+from models.studio.motion import Motion
+from models.studio.voices import FaceKV
 from models.wan.rope import Grid, Rotation
 
 

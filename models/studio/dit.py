@@ -21,6 +21,7 @@ from models.multitalk.audio_attention import AudioKV
 from models.norms import LayerNorm
 from models.people import check_people
 from models.studio.config import Binding, StudioConfig
+from models.studio.motion import Motion
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae_config import FRAMES_PER_LATENT
 from models.studio.voices import (
@@ -29,7 +30,6 @@ from models.studio.voices import (
     FaceKV,
     IdentityHearing,
     LabelHearing,
-    Motion,
     Movement,
     moved_tokens,
     picture_labels,

@@ -27,9 +27,11 @@ from models.studio.vae_blocks import (
     repeat_channels,
 )
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE, StudioVAEConfig, Widths
+from models.studio.vae_movement import DecoderMovement, Modulation, Told
 from models.studio.warp import Warp, repeat, sampled
 
 PATCH = 4  # side of the pixel squares in which pictures enter and leave
+UNMOVED = Modulation((), (), ())
 MASK_BIAS = -1.0  # at the start a quarter of every pixel is the warped reference
 
 
@@ -122,24 +124,32 @@ class Decoder(nn.Module):
         self.gate4 = nn.Conv2d(widths.quarter, widths.quarter, 1)
         self.fine = nn.Sequential(*(ResBlock(widths.quarter) for _ in range(cfg.fine_blocks)))
         self.out = nn.Conv2d(widths.quarter, 4 * PATCH**2, 3, padding=1)
+        self.movement = DecoderMovement(cfg) if cfg.movement_dim else None
         nn.init.zeros_(self.flow.weight)
         nn.init.zeros_(_bias(self.flow))
         with torch.no_grad():
             _bias(self.out)[: 3 * PATCH**2] = 0
             _bias(self.out)[3 * PATCH**2 :] = MASK_BIAS
 
-    def forward(self, z: Tensor, reference: Reference, state: DecoderState, warp: Warp) -> Decoded:
+    def forward(
+        self, z: Tensor, reference: Reference, state: DecoderState, warp: Warp, told: Told | None
+    ) -> Decoded:
         """Decode a chunk z [B, C, F, h, w]."""
         b, _, chunk_frames, _, _ = z.shape
         frames = chunk_frames * FRAMES_PER_LATENT
-        x = self._deep(z, reference, state.latent)
-        x, seen = self._part_frames(x, repeat(reference.eighth, frames), b, state)
+        moved = UNMOVED
+        if self.movement is not None and told is not None:
+            moved = self.movement(told)
+        x = self._deep(z, reference, state.latent, moved.sixteenth)
+        x, seen = self._part_frames(x, repeat(reference.eighth, frames), state, moved.eighth)
         flow = self._flow_px(x)  # [B * T, 2, H / 8, W / 8] in pixels of the picture
-        video = self._paint(x, flow, reference, warp)
+        video = self._paint(x, flow, reference, warp, moved.quarter)
         video = video.reshape(b, frames, *video.shape[1:]).transpose(1, 2)
         return Decoded(video, DecoderState(z[:, :, -1], seen))
 
-    def _deep(self, z: Tensor, reference: Reference, before: Tensor) -> Tensor:
+    def _deep(
+        self, z: Tensor, reference: Reference, before: Tensor, moved: tuple[Tensor, ...]
+    ) -> Tensor:
         """Work on whole latent frames: [B * F, c16, h, w]."""
         past = torch.cat([before[:, :, None], z[:, :, :-1]], dim=2)
         both = torch.cat([z, past], dim=1).transpose(1, 2).flatten(0, 1)
@@ -147,34 +157,48 @@ class Decoder(nn.Module):
         x = self.enter(both)
         x = x + repeat_channels(own, x.shape[1])
         x = x + torch.sigmoid(self.gate16(x)) * repeat(reference.sixteenth, z.shape[2])
-        return self.deep(x)  # type: ignore[no-any-return]  # what nn.Sequential returns is untyped
+        return _through(self.deep, x, moved)
 
     def _part_frames(
-        self, x: Tensor, eighth: Tensor, batch: int, state: DecoderState
+        self, x: Tensor, eighth: Tensor, state: DecoderState, moved: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Give every video frame its features [B * T, c8, H / 8, W / 8], and what to remember."""
         x = self.split(x)
         x = x + torch.sigmoid(self.gate8(x)) * eighth
         seen = []
-        for block, before in zip(self.frame_blocks, state.frames, strict=True):
-            by_time = x.reshape(batch, -1, *x.shape[1:])
+        each = moved or (None,) * len(self.frame_blocks)
+        for block, before, by in zip(self.frame_blocks, state.frames, each, strict=True):
+            by_time = x.reshape(len(before), -1, *x.shape[1:])
             shifted = torch.cat([before[:, None].to(x.dtype), by_time[:, :-1]], dim=1)
             seen.append(by_time[:, -1])
-            x = block(x, shifted.flatten(0, 1))
+            x = block(x, shifted.flatten(0, 1), by)
         return x, tuple(seen)
 
     def _flow_px(self, x: Tensor) -> Tensor:
         return torch.tanh(self.flow(activate(x)).float()) * self.cfg.max_flow_px
 
-    def _paint(self, x: Tensor, flow: Tensor, reference: Reference, warp: Warp) -> Tensor:
+    def _paint(
+        self,
+        x: Tensor,
+        flow: Tensor,
+        reference: Reference,
+        warp: Warp,
+        moved: tuple[Tensor, ...],
+    ) -> Tensor:
         """Give pixels [B * T, 3, H, W]: painted ones over the warped reference."""
         at_quarter = _enlarge(flow, 2)
         x = self.grow(x)
         warped = warp(reference.quarter.float(), at_quarter / PATCH)
         x = x + torch.sigmoid(self.gate4(x)) * warped.to(x.dtype)
-        painted = F.pixel_shuffle(self.out(activate(self.fine(x))), PATCH)
+        painted = F.pixel_shuffle(self.out(activate(_through(self.fine, x, moved))), PATCH)
         picture = warp(reference.picture.float(), _enlarge(at_quarter, PATCH))
         return painted[:, :3] + torch.sigmoid(painted[:, 3:]) * picture.to(painted.dtype)
+
+
+def _through(blocks: nn.Sequential, x: Tensor, moved: tuple[Tensor, ...]) -> Tensor:
+    for block, by in zip(blocks, moved or (None,) * len(blocks), strict=True):
+        x = block(x, by)
+    return x
 
 
 def _bias(conv: nn.Conv2d) -> Tensor:
@@ -244,6 +268,7 @@ class StudioVAE(nn.Module):
         reference: Reference,
         state: DecoderState | None = None,
         warp: Warp = sampled,
+        told: Told | None = None,
     ) -> Decoded:
         """Decode a chunk of latents [B, C, F, h, w] as scaled by `encode`.
 
@@ -252,8 +277,10 @@ class StudioVAE(nn.Module):
             reference: from `look`, of the same pictures' size.
             state: of the chunk before; None at the start.
             warp: how the reference is fetched.
+            told: what is known of the faces' motion; None tells nothing.
         """
-        return self.decode_raw(latents * _wide(self.std) + _wide(self.mean), reference, state, warp)
+        z = latents * _wide(self.std) + _wide(self.mean)
+        return self.decode_raw(z, reference, state, warp, told)
 
     def decode_raw(
         self,
@@ -261,11 +288,12 @@ class StudioVAE(nn.Module):
         reference: Reference,
         state: DecoderState | None = None,
         warp: Warp = sampled,
+        told: Told | None = None,
     ) -> Decoded:
         """Decode latents as `encode_raw` gives them."""
         if state is None:
             state = self.start(len(z), *reference.picture.shape[2:])
-        decoded: Decoded = self.decoder(z, reference, state, warp)
+        decoded: Decoded = self.decoder(z, reference, state, warp, told)
         return decoded
 
     def _check(self, pictures: Tensor, dimensions: int) -> None:

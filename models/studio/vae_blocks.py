@@ -53,6 +53,14 @@ def repeat_channels(x: Tensor, channels: int) -> Tensor:
     return x.repeat_interleave(times, dim=1)[:, :channels]
 
 
+def modulated(x: Tensor, moved: Tensor | None) -> Tensor:
+    """Scale and shift x [B, C, h, w] by the halves of moved [B, 2 C, h, w]; None leaves it."""
+    if moved is None:
+        return x
+    scale, shift = moved.chunk(2, dim=1)
+    return x + x * scale + shift
+
+
 class ResBlock(nn.Module):
     """Two 3x3 convolutions around a shortcut; starts as the identity."""
 
@@ -62,8 +70,9 @@ class ResBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         _start_at_zero(self.conv2)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x [B, C, h, w] to the same shape."""
+    def forward(self, x: Tensor, moved: Tensor | None = None) -> Tensor:
+        """Map x [B, C, h, w] to the same shape; moved [B, 2 C, h, w] as in `modulated`."""
+        x = modulated(x, moved)
         added: Tensor = self.conv2(activate(self.conv1(activate(x))))
         return x + added
 
@@ -78,8 +87,9 @@ class PastBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         _start_at_zero(self.conv2)
 
-    def forward(self, x: Tensor, before: Tensor) -> Tensor:
+    def forward(self, x: Tensor, before: Tensor, moved: Tensor | None = None) -> Tensor:
         """Map x [B, C, h, w], with `before` of the same shape one moment earlier."""
+        x = modulated(x, moved)
         inner = self.conv1(activate(x)) + self.past(activate(before))
         added: Tensor = self.conv2(activate(inner))
         return x + added

@@ -36,6 +36,7 @@ class StudioVAEConfig:
     frame_blocks: int  # ... of one video frame at an eighth
     fine_blocks: int  # ... of one video frame at a quarter
     max_flow_px: float  # farthest the reference picture is warped, along each axis
+    movement_dim: int = 0  # inner width of what tells the decoder of motion; 0: it is not told
 
     def __post_init__(self) -> None:
         for name, widths in (("encoder", self.encoder), ("decoder", self.decoder)):
@@ -48,6 +49,8 @@ class StudioVAEConfig:
                 raise ConfigError(f"{name} has a width below 1: {widths}")
         if self.max_flow_px <= 0:
             raise ConfigError(f"max_flow_px={self.max_flow_px} must be above 0")
+        if self.movement_dim < 0:
+            raise ConfigError(f"movement_dim={self.movement_dim} must not be negative")
 
 
 def studio_vae() -> StudioVAEConfig:

@@ -15,14 +15,11 @@ from models.anytalker.condition import fold, for_everyone, sum_over_people
 from models.multitalk.audio_attention import AudioAttention, AudioKV
 from models.multitalk.labels import LabelRanges
 from models.norms import LayerNorm
-from models.studio.config import MOUTH_CURVES, SPEECH_CURVES, Binding, StudioConfig
+from models.studio.config import Binding, StudioConfig
+from models.studio.motion import Motion, MotionLayout
 from models.studio.vae_config import FRAMES_PER_LATENT
 from models.wan.attention import attend, merge_heads, split_heads
 from models.wan.config import WanConfig
-
-# Features of a voice deviate by about 3, curves by a tenth: unscaled, they would hardly be heard
-# beside them. So each channel of motion is brought to the features' scale: curves, lip gap, head.
-CURVE_GAIN, GAP_GAIN, HEAD_GAIN = 20.0, 6.0, 30.0
 
 
 class FaceKV(NamedTuple):
@@ -30,37 +27,6 @@ class FaceKV(NamedTuple):
 
     k: Tensor  # [B, P, H, L, D]
     v: Tensor  # [B, P, H, L, D]
-
-
-class Motion(NamedTuple):
-    """What is told of how faces move; what is unknown is left to the model."""
-
-    values: Tensor  # [B, P, T, 56]: 52 ARKit coefficients, lip gap in 10 mm, head angles in radians
-    known: Tensor  # [B, P, T, 3] 1 or 0: speech, expression, head
-
-
-class MotionLayout(nn.Module):
-    """Group and gain of each channel of `Motion.values`, as constants of the graph."""
-
-    spread: Tensor
-    gain: Tensor
-
-    def __init__(self, cfg: StudioConfig) -> None:
-        super().__init__()
-        spread = torch.zeros(cfg.motion_groups, cfg.motion_channels)
-        spread[1, :MOUTH_CURVES] = 1
-        spread[0, list(SPEECH_CURVES)] = 1
-        spread[1, list(SPEECH_CURVES)] = 0
-        spread[2, MOUTH_CURVES:] = 1
-        self.register_buffer("spread", spread, persistent=False)
-        gain = torch.full((cfg.motion_channels,), CURVE_GAIN)
-        gain[MOUTH_CURVES - 1], gain[MOUTH_CURVES:] = GAP_GAIN, HEAD_GAIN
-        self.register_buffer("gain", gain, persistent=False)
-
-    def forward(self, motion: Motion) -> Tensor:
-        """Give [B, P, T, 56 + 3]: known channels, zeros for the others, and what is known."""
-        told = motion.values * self.gain * (motion.known @ self.spread)
-        return torch.cat([told, motion.known], dim=-1)
 
 
 class AudioTokens(nn.Module):
@@ -72,7 +38,7 @@ class AudioTokens(nn.Module):
     def __init__(self, cfg: StudioConfig) -> None:
         super().__init__()
         self.tokens = cfg.audio_tokens
-        self.layout = MotionLayout(cfg)
+        self.layout = MotionLayout()
         width = cfg.audio_features + cfg.motion_channels + cfg.motion_groups
         self.enter = nn.Linear(FRAMES_PER_LATENT * width, 2 * cfg.audio_dim)
         self.leave = nn.Linear(2 * cfg.audio_dim, cfg.audio_tokens * cfg.audio_dim)
@@ -102,7 +68,7 @@ class Movement(nn.Module):
 
     def __init__(self, cfg: StudioConfig) -> None:
         super().__init__()
-        self.layout = MotionLayout(cfg)
+        self.layout = MotionLayout()
         self.hears_speech = cfg.binding is Binding.IDENTITY
         self.shape = (cfg.wan.layers, 2 * cfg.wan.dim)
         width = cfg.motion_channels + cfg.motion_groups

@@ -137,6 +137,44 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
     assert torch.allclose(still[:, :, 0], picture, atol=0.02), "it starts from the picture"
 
 
+def test_a_decoder_that_is_told_is_shown_faces_that_move() -> None:
+    shape = ChunkShape(
+        batch=1,
+        people=2,
+        width_px=256,
+        height_px=32,
+        latent_stride=16,
+        patch=(2, 2),
+        chunk_frames=1,
+        window_frames=4,
+        sink_frames=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        vae = StudioVAE(replace(studio_vae(), movement_dim=8)).eval()
+        for name, parameter in vae.named_parameters():
+            if ".movement." in name:
+                torch.nn.init.normal_(parameter, 0, 0.2)
+        picture = torch.rand(1, 3, 32, 256) * 2 - 1
+    (stream,) = shown_pictures(vae, shape, picture)["vae_decoder"]
+    _, decoder = picture_networks(vae, shape)
+    calls = reference_calls(decoder, {}, (stream,))
+    assert not torch.equal(calls[0].inputs["motion"], calls[1].inputs["motion"])
+    blinks = torch.cat([call.inputs["motion"][0, 0, :, 0] for call in calls])
+    assert blinks.max() > 0.9
+    assert blinks.min() == 0
+    assert calls[0].inputs["people"].sum(-1).min() > 0, "everybody is somewhere"
+    still = dict(calls[0].inputs)
+    still["motion"] = torch.zeros_like(still["motion"])
+    moving = dict(still)
+    moving["motion"] = still["motion"].clone()
+    moving["motion"][:, 1, 2, 0] = 1.0  # the second person's left lid, in the third frame
+    shown = (decoder.run(moving)["pixels"] - decoder.run(still)["pixels"]).abs().float()
+    by_column = shown.amax((0, 2, 4))[2]  # [W] of the third frame
+    assert by_column[:64].max() == 0, "far from the second person nothing changes"
+    assert by_column[160:].max() > 0
+
+
 def test_a_piece_is_calibrated_by_its_scenes(tmp_path: Path) -> None:
     for name in ("anna", "bea"):
         scene(tmp_path / "scenes", name)

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,16 +88,22 @@ def firefox(profile: Path) -> Iterator[FirefoxPage]:
         stderr=subprocess.PIPE,
         text=True,
     )
+    draining: threading.Thread | None = None
     try:
         assert process.stderr is not None
         listening = (
             re.search(r"WebDriver BiDi listening on (ws://\S+)", x) for x in process.stderr
         )
         url = next(found.group(1) for found in listening if found)
+        # Nobody reads on here; a full pipe would stop the browser.
+        draining = threading.Thread(target=process.stderr.read, daemon=True)
+        draining.start()
         with connect(f"{url}/session", max_size=None) as connection:
             yield FirefoxPage(connection)
     finally:
         process.kill()
         process.wait()
+        if draining is not None:
+            draining.join()
         if process.stderr is not None:
             process.stderr.close()

@@ -9,7 +9,8 @@ from torch import Tensor
 from models.errors import ConfigError, InputError
 from models.studio.config import Binding, studio
 from models.studio.dit import StudioDiT, StudioScene
-from models.studio.voices import Motion, picture_labels
+from models.studio.motion import Motion
+from models.studio.voices import picture_labels
 from models.wan.dit import Prediction
 from models.wan.kv_cache import KVCache
 from models.wan.rope import Grid

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
+from training.metrics import prompt_films
 from training.metrics.face_reading import SCHEME_106, FaceReading
 from training.metrics.prompt_effects import ACTS, FPS, effect, prompt_of, summary
 from training.metrics.prompt_films import bundled_scenes
@@ -116,3 +117,26 @@ def test_scenes_are_those_of_the_bundle(tmp_path: Path) -> None:
     assert bundled_scenes(tmp_path, []) == bundled_scenes(tmp_path, ["pair"]) == [("pair", 2)]
     with pytest.raises(InputError, match="has no scene trio; it has pair"):
         bundled_scenes(tmp_path, ["trio"])
+
+
+@pytest.mark.studio
+def test_a_nod_asked_of_the_shipped_bundle_shows_in_its_film(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompt_films, "ACTS", (ACT["nodding"],))
+    bundle, told = Path(__file__).parents[3] / "bundles" / "studio", list[str]()
+    studio = prompt_films.Studio(bundle, tmp_path, told.append)
+    (found,) = studio.measure(bundled_scenes(bundle, ["ben-and-anna"]))
+    assert told == ["ben-and-anna-calm.mp4", "ben-and-anna-nodding.mp4"]
+    assert (found.scene, found.act, found.seat) == ("ben-and-anna", "nodding", 0)
+    assert found.size > 0.5, "a nod is seen"
+    assert max(found.others) / found.deviation < found.size, "and most in who was asked"
+    assert (tmp_path / "nodding.png").stat().st_size > 10_000
+
+
+@pytest.mark.studio
+def test_a_film_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    bundle = Path(__file__).parents[3] / "bundles" / "studio"
+    studio = prompt_films.Studio(bundle, tmp_path, print)
+    with pytest.raises(InputError, match=r"nobody-calm\.mp4 could not be made: .*nobody"):
+        studio.measure([prompt_films.BundledScene("nobody", 1)])

@@ -12,7 +12,7 @@ from engines.manifest import Sampling
 from models.errors import CheckpointError, ConfigError, InputError
 from models.studio.config import Binding
 from models.studio.dit import StudioDiT
-from models.studio.voices import Motion
+from models.studio.motion import Motion
 from tests.models.studio.sizes import tiny_studio
 from training.stages.dit.behind import Left, velocity_behind
 from training.stages.dit.lip_r import follow

@@ -12,6 +12,8 @@ from training.stages.dit.smoke import encode_dolls
 from training.stages.dit.windows import ClipBank
 from training.stages.dit.words import FIRST_WORD, WordTable
 
+DOLLS, HELD_OUT_DOLLS = "dolls", "held-out-dolls"  # folders of a smoke run
+
 
 class Banks(NamedTuple):
     """Encoded clips of both splits."""
@@ -36,7 +38,7 @@ def people(clips: Sequence[Path], held_out: Path | None) -> Banks:
 
 def dolls(out: Path) -> Banks:
     """Open the dolls of a smoke run, drawn and encoded when they are not there yet."""
-    train, held_out = out / "dolls", out / "held-out-dolls"
+    train, held_out = out / DOLLS, out / HELD_OUT_DOLLS
     if not held_out.exists():
         encode_dolls(train, held_out)
     return Banks(ClipBank([train]), ClipBank([held_out]))

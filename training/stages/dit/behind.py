@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models.studio.dit import FULL_NOISE, SMALLEST_NOISE, StudioDiT
-from models.studio.voices import Motion
+from models.studio.motion import Motion
 from models.wan.attention import Concatenated
 from models.wan.dit import StreamView
 from models.wan.masks import BlockCausal, token_mask

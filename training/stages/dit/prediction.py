@@ -14,8 +14,8 @@ from torch import Tensor
 
 from models.studio.config import Binding
 from models.studio.dit import FULL_NOISE, SMALLEST_NOISE, StudioDiT, StudioScene
+from models.studio.motion import Motion
 from models.studio.vae_config import FRAMES_PER_LATENT
-from models.studio.voices import Motion
 from training.stages.dit.windows import Window
 
 

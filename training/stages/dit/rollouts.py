@@ -21,7 +21,7 @@ from torch import Tensor
 from models.errors import InputError
 from models.studio.config import SPEECH_CURVES
 from models.studio.dit import StudioDiT
-from models.studio.voices import Motion
+from models.studio.motion import Motion
 from training.stages.dit.lip_r import STILL, Floats, follow
 from training.stages.dit.prediction import scene_of
 from training.stages.dit.sampling import SamplingConfig, Told, generate, seeded

@@ -25,8 +25,8 @@ from models.errors import ConfigError, InputError
 from models.sampling.guidance import cfg
 from models.sampling.schedules import shift_sigma
 from models.studio.dit import FULL_NOISE, StudioAudio, StudioDiT, StudioScene
+from models.studio.motion import Motion
 from models.studio.vae_config import FRAMES_PER_LATENT
-from models.studio.voices import Motion
 from models.wan.dit import Prediction
 from models.wan.kv_cache import KVCache
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
-from training.stages.dit.windows import Window
+from training.stages.dit.windows import Window, told_by
 from training.stages.vae.lip_reader import LipReader, mouth_windows, unlikeness
 from training.stages.vae.shipped import READER, read_reader, read_vae
 
@@ -52,10 +52,13 @@ class SeenMouths(nn.Module):
         places = torch.where(at_eyes[:, None, None], window.eyes[:, 0, span], mouths)
         corners = _corners(places, made.shape[3:])
         frames = slice(first, first + FRAMES)
+        told = told_by(window).of_latents(frames)
+        told = told._replace(people=_cut(told.people, corners, 1))
         with torch.no_grad():
             looked = self.vae.look(_cut(window.picture, corners * SPATIAL_STRIDE, SPATIAL_STRIDE))
-            true = self.vae.decode(_cut(window.latents[:, :, frames], corners, 1), looked).video
-        shown = self.vae.decode(_cut(made[:, :, frames], corners, 1), looked).video
+            latents = _cut(window.latents[:, :, frames], corners, 1)
+            true = self.vae.decode(latents, looked, told=told).video
+        shown = self.vae.decode(_cut(made[:, :, frames], corners, 1), looked, told=told).video
         pixels = (shown - true).abs().mean()
         reading = pixels.new_zeros(())
         if not at_eyes.all():

@@ -16,7 +16,7 @@ from models.studio.config import Binding, StudioConfig, TextEncoderConfig, studi
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import StudioVAEConfig, Widths
 from training.stages.dolls import DollPool, doll_clip
-from training.stages.latents.encoded import write_clip
+from training.stages.latents.encoded import write_clip, write_film
 from training.stages.latents.encoding import encode_clip
 from training.stages.vae.scale import fit_scale
 from training.studio.shards.reader import Sample
@@ -86,11 +86,13 @@ def doll_encoders() -> DollEncoders:
 
 
 def encode_samples(folder: Path, samples: Iterable[Sample], encoders: DollEncoders) -> None:
-    """Write drawn clips into a folder, encoded."""
+    """Write drawn clips into a folder, encoded and as films."""
     folder.mkdir(parents=True, exist_ok=True)
     for index, sample in enumerate(samples):
         clip = encode_clip(sample, encoders.vae, encoders.audio, STILLS, FACE_SIDE_PX)
-        write_clip(folder / f"{index:03}.npz", clip)
+        path = folder / f"{index:03}.npz"
+        write_clip(path, clip)
+        write_film(path, sample.video)
 
 
 def encode_dolls(train: Path, held_out: Path) -> None:

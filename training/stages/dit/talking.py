@@ -22,9 +22,10 @@ from torch import Tensor
 
 from models.studio.dit import StudioDiT
 from models.studio.vae import StudioVAE
+from models.studio.vae_movement import Told
 from training.stages.dit.rollouts import roll, with_other_voices
 from training.stages.dit.sampling import SamplingConfig
-from training.stages.dit.windows import Window
+from training.stages.dit.windows import Window, told_by
 from training.stages.judged_lips import Floats, JudgedLips, Pixels, judge_lips
 
 See = Callable[[Pixels], Floats]
@@ -67,18 +68,19 @@ def make_videos(dit: StudioDiT, vae: StudioVAE, window: Window, sampling: Sampli
     """Roll a batch of clips with their own voices and with others', and decode."""
     other = with_other_voices(window)
     return Videos(
-        decode(vae, window.latents, window.picture),
-        decode(vae, roll(dit, window, sampling), window.picture),
-        decode(vae, roll(dit, other, sampling), window.picture),
+        decode(vae, window.latents, window.picture, told_by(window)),
+        decode(vae, roll(dit, window, sampling), window.picture, told_by(window)),
+        decode(vae, roll(dit, other, sampling), window.picture, told_by(other)),
     )
 
 
 @torch.no_grad()
-def decode(vae: StudioVAE, latents: Tensor, picture: Tensor) -> Pixels:
+def decode(vae: StudioVAE, latents: Tensor, picture: Tensor, told: Told | None = None) -> Pixels:
     """Decode latents [B, C, F, h, w] over pictures [B, 3, H, W] as a stream does."""
     looked, state, pieces = vae.look(picture), None, []
-    for latent in torch.split(latents, 1, dim=2):
-        decoded = vae.decode(latent, looked, state)
+    for frame, latent in enumerate(torch.split(latents, 1, dim=2)):
+        now = None if told is None else told.of_latents(slice(frame, frame + 1))
+        decoded = vae.decode(latent, looked, state, told=now)
         state = decoded.state
         pieces.append(decoded.video)
     video = torch.cat(pieces, dim=2).permute(0, 2, 3, 4, 1)

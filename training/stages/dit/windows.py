@@ -18,7 +18,9 @@ from torch import Tensor
 
 from models.errors import ConfigError
 from models.studio.config import SPEECH_CURVES
+from models.studio.motion import Motion
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
+from models.studio.vae_movement import Told
 from training.runs.draw import Draw
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import EncodedClip, clip_files, read_clip
@@ -86,6 +88,11 @@ class Window(NamedTuple):
     eyes: Tensor  # [B, P, T, 2] the point between a person's eyes, pixels of the window
     gap: Tensor  # [B, P, T] true lip gap in 10 mm
     face_widths: Tensor  # [B, P] in pixels
+
+
+def told_by(window: Window) -> Told:
+    """Give what a window tells the decoder of its people."""
+    return Told(Motion(window.motion, window.known), window.people)
 
 
 WindowSource = Callable[[Draw], Window]
@@ -156,7 +163,19 @@ def cut_window(
     rng: np.random.Generator,
 ) -> Window:
     """Cut one example: its tensors without a batch dimension."""
-    first, still = choose_moment(clip, config, rng)
+    return window_at(clip, words, config, side, choose_moment(clip, config, rng), rng)
+
+
+def window_at(
+    clip: EncodedClip,
+    words: WordTable,
+    config: WindowConfig,
+    side: int,
+    moment: tuple[int, int],
+    rng: np.random.Generator,
+) -> Window:
+    """Cut an example as `cut_window` does, at a first latent frame and with a still picture."""
+    first, still = moment
     rows, columns = _place(clip, first, still, side, rng)
     latent_span = slice(first, first + config.latent_frames)
     span = slice(first * FRAMES_PER_LATENT, (first + config.latent_frames) * FRAMES_PER_LATENT)

@@ -89,6 +89,35 @@ def read_clip(path: Path) -> EncodedClip:
         raise InputError(f"cannot read the encoded clip {path}: {error}; encode it anew") from error
 
 
+def film_of(path: Path) -> Path:
+    """Name the file of a clip's video, [T, 16 h, 16 w, 3] of 8 bits, beside the clip."""
+    return path.with_suffix(".film.npy")
+
+
+def write_film(path: Path, video: NDArray[np.uint8]) -> None:
+    """Write the video of the clip at `path`, under its name only when complete."""
+    unfinished = path.with_suffix(".part.npy")
+    np.save(unfinished, video)
+    unfinished.replace(film_of(path))
+
+
+def read_film(path: Path, first: int, frames: int) -> NDArray[np.uint8]:
+    """Read some frames of the clip at `path`.
+
+    Raises:
+        InputError: when there is no such film, or it is damaged or too short.
+    """
+    try:
+        film = np.load(film_of(path), mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"cannot read {film_of(path)}: {error}; run `parley train encode --film`"
+        ) from error
+    if film.ndim != 4 or film.shape[0] < first + frames:  # frames, rows, columns, colors
+        raise InputError(f"{film_of(path)} has shape {film.shape}; encode it anew")
+    return np.array(film[first : first + frames])
+
+
 def clip_files(folder: Path) -> list[Path]:
     """List a folder's clips in order.
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from models.studio.dit import StudioDiT
+from models.studio.motion import Motion
 from models.studio.vae_config import FRAMES_PER_LATENT
-from models.studio.voices import Motion
 from training.runs.curve_picture import Series, draw_curves
 from training.runs.folder import RunFolder, write_json
 from training.stages.dit.lip_r import follow

@@ -190,7 +190,7 @@ class VaeTask:
         video = learner.vae.decode_raw(noisy, learner.vae.look(batch.reference)).video.float()
         error = video - batch.video
         losses = {
-            "pixels": _weighted(error, batch.weight),
+            "pixels": weighted_error(error, batch.weight),
             "edges": edge_error(error, batch.weight),
             "coarse": coarse_error(error, batch.weight),
             "motion": motion_error(error, batch.weight, weights.seams),
@@ -219,7 +219,8 @@ class VaeTask:
         return measure(network.vae, self.held_out, Path(folder.path) / "sheet.png")
 
 
-def _weighted(error: Tensor, weight: Tensor) -> Tensor:
+def weighted_error(error: Tensor, weight: Tensor) -> Tensor:
+    """Average absolute errors [B, 3, T, S, S] by weight [B, 1, T, S, S]."""
     return (error.abs() * weight).mean()
 
 
@@ -236,7 +237,7 @@ def coarse_error(error: Tensor, weight: Tensor) -> Tensor:
     for _ in range(SCALES - 1):
         error = F.avg_pool3d(error, (1, 2, 2))
         weight = F.avg_pool3d(weight, (1, 2, 2))
-        total = total + _weighted(error, weight) + edge_error(error, weight)
+        total = total + weighted_error(error, weight) + edge_error(error, weight)
     return total
 
 
@@ -245,7 +246,7 @@ def motion_error(error: Tensor, weight: Tensor, seams: float) -> Tensor:
     steps = error[:, :, 1:] - error[:, :, :-1]
     is_seam = torch.arange(1, error.shape[2], device=error.device) % FRAMES_PER_LATENT == 0
     more = torch.where(is_seam, seams, 1.0)[:, None, None]
-    return _weighted(steps, weight[:, :, 1:] * more)
+    return weighted_error(steps, weight[:, :, 1:] * more)
 
 
 def gap_error(read: Tensor, batch: Batch) -> Tensor:
