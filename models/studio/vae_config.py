@@ -63,4 +63,5 @@ def studio_vae() -> StudioVAEConfig:
         frame_blocks=1,
         fine_blocks=1,
         max_flow_px=32.0,
+        movement_dim=96,
     )
