@@ -87,7 +87,9 @@ def test_chunk_by_chunk_equals_whole(vae: StudioVAE) -> None:
         decoded = vae.decode(latents[:, :, span], looked, state, told=now.of_latents(span))
         state = decoded.state
         pieces.append(decoded.video)
-    torch.testing.assert_close(torch.cat(pieces, dim=2), shown(vae, now), atol=2e-3, rtol=0)
+    whole = shown(vae, now)
+    least = 1e-3 * float(whole.abs().max())  # random weights make large pictures
+    torch.testing.assert_close(torch.cat(pieces, dim=2), whole, atol=least, rtol=0)
 
 
 def test_heads_are_left_to_the_latents(vae: StudioVAE) -> None:
