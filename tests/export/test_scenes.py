@@ -102,13 +102,11 @@ def test_other_scenes_make_another_request(tmp_path: Path) -> None:
     )
 
 
-def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
-    scene(tmp_path, "anna")
-    picture = read_scenes(tmp_path)[0].tensor()
-    shape = ChunkShape(
+def two_people(width_px: int) -> ChunkShape:
+    return ChunkShape(
         batch=1,
         people=2,
-        width_px=64,
+        width_px=width_px,
         height_px=32,
         latent_stride=16,
         patch=(2, 2),
@@ -116,6 +114,12 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
         window_frames=4,
         sink_frames=1,
     )
+
+
+def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
+    scene(tmp_path, "anna")
+    picture = read_scenes(tmp_path)[0].tensor()
+    shape = two_people(64)
     with torch.random.fork_rng():
         torch.manual_seed(3)
         vae = StudioVAE(studio_vae()).eval()
@@ -138,17 +142,7 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
 
 
 def test_a_decoder_that_is_told_is_shown_faces_that_move() -> None:
-    shape = ChunkShape(
-        batch=1,
-        people=2,
-        width_px=256,
-        height_px=32,
-        latent_stride=16,
-        patch=(2, 2),
-        chunk_frames=1,
-        window_frames=4,
-        sink_frames=1,
-    )
+    shape = two_people(256)
     with torch.random.fork_rng():
         torch.manual_seed(3)
         vae = StudioVAE(replace(studio_vae(), movement_dim=8)).eval()

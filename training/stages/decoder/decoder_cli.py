@@ -74,10 +74,12 @@ def decoder(  # noqa: PLR0913  # a command's options are its arguments
     try:
         settings = read_config(SMOKE if smoke else config, DecoderStageConfig)
         folder = RunFolder.open(out, settings)
-        begun = _dolls(out, start, settings) if smoke else _named(start, vae, settings)
         if smoke:
             single = smoke_start(out, start)
+            begun = _dolls(single, settings)
             clips, held_out = [single / DOLLS], [single / HELD_OUT_DOLLS]
+        else:
+            begun = _named(start, vae, settings)
         source = _source(clips, begun.trained, settings)
         held = _held_out(held_out, begun.trained, settings)
         task = DecoderTask(settings, begun.vae, begun.trained.dit, begun.reader, source, held)
@@ -95,7 +97,7 @@ def decoder(  # noqa: PLR0913  # a command's options are its arguments
 
 
 def able_to_be_told(vae: StudioVAE, movement_dim: int) -> StudioVAE:
-    """Give an autoencoder that can be told of motion: the same one, or a copy that has learned to.
+    """Give an autoencoder that can be told of motion: the same one, or a copy with the means.
 
     A copy shows what the original does until it is trained.
     """
@@ -117,9 +119,9 @@ def _named(start: Path | None, vae: Path | None, settings: DecoderStageConfig) -
     return _Begun(begun, read_reader(vae.with_name(READER)), trained)
 
 
-def _dolls(out: Path, start: Path | None, settings: DecoderStageConfig) -> _Begun:
+def _dolls(single: Path, settings: DecoderStageConfig) -> _Begun:
     """Begin with the dolls' untrained encoders; nothing reads a doll's mouth."""
-    trained = read_dit(smoke_start(out, start))
+    trained = read_dit(single)
     with torch.random.fork_rng():
         torch.manual_seed(SEED)
         begun = able_to_be_told(doll_encoders().vae, settings.movement_dim)
