@@ -12,9 +12,9 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from engines.architectures.head_turn import HeadTurner
 from engines.architectures.room import Made, Room
@@ -22,7 +22,6 @@ from engines.manifest import CellRule, Size, Square, boxes_in_strip, cut_strip, 
 from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
-FULL = 255  # a pixel of a mask
 FOLLOWED = 0.43  # of the way to where a head should be, each frame, twice: heads are heavy
 TURNED = 0.8  # of what is acted: pictures often look a little to the side themselves
 Shares = NDArray[np.float32]
@@ -78,14 +77,15 @@ class CellRoom:
         rule: CellRule,
     ) -> None:
         self._inner, self._squares, self._side = inner, squares, rule.side
-        self._picture = Image.fromarray(picture)
+        self._picture = picture
         shares = _in_turn(cell_shares(squares, picture.shape[:2], rule.feather))
         self._shares = [
-            Image.fromarray(np.rint(share[square.rows, square.columns] * FULL).astype(np.uint8))
+            np.ascontiguousarray(share[square.rows, square.columns])
             for share, square in zip(shares, squares, strict=True)
         ]
+        self._rests = [1 - share for share in self._shares]
         self._turners = [
-            HeadTurner(_within(box, square), square.side)
+            HeadTurner(_within(box, square), square.side, rule.side)
             for box, square in zip(boxes, squares, strict=True)
         ]
         self._aimed = self._turned = np.zeros((len(squares), 3))
@@ -123,19 +123,14 @@ class CellRoom:
 
     def _pasted(self, strips: NDArray[np.uint8], turns: NDArray[np.float64]) -> NDArray[np.uint8]:
         """Give [T, H, W, 3] of strips [T, S, P * S, 3] and turns [T, P, 3]."""
-        frames = []
-        for strip, heads in zip(strips, turns, strict=True):
-            canvas, cells = self._picture.copy(), Image.fromarray(strip)
-            for person, (square, share) in enumerate(zip(self._squares, self._shares, strict=True)):
-                place = (person * self._side, 0, (person + 1) * self._side, self._side)
-                # Cut before it is resized, or its edges would be mixed with the next cell's.
-                cell = cells.crop(place)
-                if square.side != self._side:
-                    cell = cell.resize((square.side, square.side), Image.Resampling.BICUBIC)
-                cell = self._turners[person].turned(cell, *heads[person])
-                canvas.paste(cell, (square.left, square.top), share)
-            frames.append(np.asarray(canvas))
-        return np.stack(frames)
+        frames = np.repeat(self._picture[None], len(strips), axis=0)
+        for frame, strip, heads in zip(frames, strips, turns, strict=True):
+            for person, square in enumerate(self._squares):
+                cell = strip[:, person * self._side : (person + 1) * self._side]
+                face = self._turners[person].turned(cell, *heads[person])
+                below = frame[square.rows, square.columns]
+                below[:] = cv2.blendLinear(face, below, self._shares[person], self._rests[person])
+        return frames
 
 
 def _within(box: Box, square: Square) -> Box:

@@ -41,6 +41,9 @@ PROVIDERS: Mapping[Provider, tuple[str, ...]] = MappingProxyType(
     }
 )
 WARNING = 2  # of ONNX Runtime's own log
+# A network of fewer operations computes on one thread. Two of them would wait for each other at
+# each of its hundred small steps: our acting and audio networks took 4 or 20 ms a chunk, by chance.
+FEW_FLOPS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,8 @@ class OrtRuntime:
 
     def load(self, path: Path, entry: NetworkEntry) -> OrtNetwork:
         settings = self._ort.SessionOptions()
-        settings.intra_op_num_threads = self.options.cpu.threads
+        is_small = entry.flops is not None and entry.flops < FEW_FLOPS
+        settings.intra_op_num_threads = 1 if is_small else self.options.cpu.threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = WARNING + 1
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
