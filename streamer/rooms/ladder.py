@@ -14,9 +14,9 @@ from statistics import median
 
 WINDOW = 4  # chunks that are judged together on the way down
 LATE_TO_FALL = 2  # of them
-CALM_TO_CLIMB = 24  # chunks in a row with slack, about 4 to 8 s
+CALM_TO_CLIMB = 24  # chunks in a row in time and with slack, about 4 to 8 s
 MOST_CALM = 384  # the longest wait after climbs that did not hold
-SLACK_TO_CLIMB = 0.75  # of real time: a chunk made faster than this leaves room for one rung
+SLACK_TO_CLIMB = 0.75  # of real time: chunks mostly made faster than this leave room for one rung
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,8 @@ def observe(state: LadderState, *, is_late: bool, load: float, last_rung: int) -
     if since is not None and since > state.calm_to_climb:
         since = None
         state = replace(state, calm_to_climb=CALM_TO_CLIMB)
-    is_calm = not is_late and load < SLACK_TO_CLIMB
+    is_slow = median(loads) >= SLACK_TO_CLIMB
+    is_calm = not is_late and not is_slow
     state = replace(
         state,
         recent_late=late,
@@ -76,7 +77,6 @@ def observe(state: LadderState, *, is_late: bool, load: float, last_rung: int) -
         calm=state.calm + 1 if is_calm else 0,
         since_climb=since,
     )
-    is_slow = median(loads) >= SLACK_TO_CLIMB
     if is_slow and sum(late) >= LATE_TO_FALL and state.rung < last_rung:
         return _fall(state)
     if state.rung and state.calm >= state.calm_to_climb:

@@ -53,6 +53,14 @@ def test_slack_for_long_steps_up_one_rung_at_a_time() -> None:
     assert run(state, late=False, load=0.5, times=10 * CALM_TO_CLIMB).rung == 0
 
 
+def test_a_slow_chunk_now_and_then_that_is_in_time_does_not_keep_a_room_down() -> None:
+    state = LadderState(rung=1)
+    for chunk in range(3 * CALM_TO_CLIMB):
+        load = 0.9 if chunk % 4 == 0 else 0.6
+        state = observe(state, is_late=False, load=load, last_rung=LAST)
+    assert state.rung == 0
+
+
 def test_chunks_in_time_without_slack_stay_where_they_are() -> None:
     assert run(LadderState(rung=2), late=False, load=0.9, times=1000).rung == 2
 
