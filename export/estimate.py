@@ -62,7 +62,7 @@ def estimate(recipe: Recipe, request: ExportRequest) -> Need:
 
 def _weight_bytes(recipe: Recipe, request: ExportRequest) -> Iterable[tuple[str, int]]:
     for number, size in enumerate(request.rolled_sizes):
-        shape = recipe.shape(size)
+        shape = recipe.shape(size, is_strip=request.cells is not None)
         for piece in recipe.pieces:
             if not any(request.wants(role) for role in piece.roles):
                 continue

@@ -72,8 +72,12 @@ class Recipe:
     tokenizer_files: tuple[str, ...] = ()
     live: StreamingConfig | None = None  # how a wav2vec2 hears live voices, where there is one
 
-    def shape(self, size: PictureSize) -> ChunkShape:
+    def shape(self, size: PictureSize, *, is_strip: bool = False) -> ChunkShape:
         """Give the shape of the transformer's graph for one picture size.
+
+        Args:
+            size: of the picture.
+            is_strip: whether it is a row of cells.
 
         Raises:
             RequestError: when the picture does not divide into tokens.
@@ -88,4 +92,5 @@ class Recipe:
             chunk_frames=self.streaming.chunk_frames,
             window_frames=self.streaming.window_frames,
             sink_frames=1,
+            is_strip=is_strip,
         )

@@ -38,7 +38,8 @@ def run_export(recipe: Recipe, request: ExportRequest, tell: Report) -> list[Rec
     for piece in recipe.pieces:
         if any(request.wants(role) for role in piece.roles):
             for size in request.rolled_sizes:
-                keys |= dict.fromkeys(_run_piece(piece, recipe.shape(size), recipe, request, tell))
+                shape = recipe.shape(size, is_strip=request.cells is not None)
+                keys |= dict.fromkeys(_run_piece(piece, shape, recipe, request, tell))
     return [record for key in keys for record in records.find(key)]
 
 

@@ -58,6 +58,7 @@ class ChunkShape:
     chunk_frames: int
     window_frames: int
     sink_frames: int
+    is_strip: bool = False  # the picture is a row of square cells, one a person
 
     def __post_init__(self) -> None:
         numbers = (self.batch, self.people, self.chunk_frames, self.window_frames, self.sink_frames)
@@ -79,6 +80,11 @@ class ChunkShape:
                     f"{name} {px} is not a multiple of {self.latent_stride * patch} pixels, "
                     "the side of a token"
                 )
+
+    @property
+    def cells(self) -> int:
+        """How many pictures a picture is made of, side by side."""
+        return self.people if self.is_strip else 1
 
     @property
     def label(self) -> str:

@@ -24,7 +24,7 @@ from models.studio.motion import MOTION_CHANNELS, Motion
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
 from models.studio.vae_movement import Told
-from models.studio.warp import gathered
+from models.studio.warp import gathered, neighbors
 
 STATE = "state."
 SHOWN_CALLS = 6  # of the decoder, for each picture
@@ -163,19 +163,37 @@ def words_network(encoder: TextEncoder) -> ExportNetwork:
     )
 
 
-class PictureEncoder(nn.Module):
-    """The reference picture as the transformer's latent and the decoder's features."""
+def apart(strip: Tensor, cells: int) -> Tensor:
+    """Take strips [B, ..., cells * w] apart: [B * cells, ..., w]."""
+    by_cell = strip.reshape(*strip.shape[:-1], cells, -1)
+    return by_cell.movedim(-2, 1).flatten(0, 1)
 
-    def __init__(self, vae: StudioVAE) -> None:
-        """Share an autoencoder's weights."""
+
+def beside(parts: Tensor, cells: int) -> Tensor:
+    """Put pictures [B * cells, ..., w] side by side: [B, ..., cells * w]."""
+    by_strip = parts.reshape(-1, cells, *parts.shape[1:])
+    return torch.cat(by_strip.unbind(1), dim=-1)
+
+
+class PictureEncoder(nn.Module):
+    """The reference picture as the transformer's latent and what the decoder fetches from it."""
+
+    def __init__(self, vae: StudioVAE, cells: int) -> None:
+        """Share an autoencoder's weights; pictures are so many cells, each seen by itself."""
         super().__init__()
         self.vae = vae
+        self.cells = cells
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        """Encode a picture [1, 3, H, W] in -1..1: latent [1, C, 1, h, w], then `ref.*`."""
-        looked = self.vae.look(picture)
-        # An output that is an input would be bound to the same memory.
-        return (self.vae.encode_picture(picture), picture.clone(), *looked[1:])
+        """Encode pictures [B, 3, H, W] in -1..1: latents [B, C, 1, h, w], then `ref.*` of cells.
+
+        Of the picture and its finest features these are tables for `gathered`.
+        """
+        cells = apart(picture, self.cells)
+        looked = self.vae.look(cells)
+        latent = beside(self.vae.encode_picture(cells), self.cells)
+        tables = neighbors(looked.picture), neighbors(looked.quarter)
+        return (latent, *tables, looked.eighth, looked.sixteenth)
 
 
 class PictureDecoder(nn.Module):
@@ -187,23 +205,32 @@ class PictureDecoder(nn.Module):
         self.vae = vae
         self.patch = shape.patch
         self.tokens = (shape.latent_h // shape.patch[0], shape.latent_w // shape.patch[1])
+        self.cells = shape.cells
+        self.told = len(told_specs(vae, shape))
 
     def forward(self, latent: Tensor, *others: Tensor) -> tuple[Tensor, ...]:
         """Decode [B, C, F, h, w]: pixels [B, T, H, W, 3], next state.
 
-        The others are motion [B, P, T, 56], known [B, P, T, 3] and people [B, P, n] where the
-        decoder is told of them; then `ref.*` and state.
+        The others are motion [B, P, T, 56] and known [B, P, T, 3] where the decoder is told of
+        them, and people [B, P, n] where a picture has several; then `ref.*` and state.
         """
-        told = None
-        if self.vae.cfg.movement_dim:
-            told = Told(Motion(others[0], others[1]), self._by_latent(others[2]))
-            others = others[len(TOLD) :]
+        told, others = self._told(*others[: self.told]), others[self.told :]
         reference = Reference(*others[: len(REFERENCE)])
         before, *frames = others[len(REFERENCE) :]
         state = DecoderState(before, tuple(frames))
-        video, after = self.vae.decode(latent, reference, state, gathered, told)
+        cells = apart(latent, self.cells)
+        video, after = self.vae.decode(cells, reference, state, gathered, told)
         # Cloned: a view of the latent would keep the input's memory.
-        return (to_pixels(video), after.latent.clone(), *after.frames)
+        return (to_pixels(beside(video, self.cells)), after.latent.clone(), *after.frames)
+
+    def _told(self, *others: Tensor) -> Told | None:
+        if not others:
+            return None
+        motion, known, *people = others
+        if people:
+            return Told(Motion(motion, known), self._by_latent(people[0]))
+        by_cell = Motion(motion.flatten(0, 1)[:, None], known.flatten(0, 1)[:, None])
+        return Told(by_cell, motion.new_ones(len(by_cell.values), 1, 1, 1))
 
     def _by_latent(self, people: Tensor) -> Tensor:
         """Give the shares of latent positions [B, P, h, w] of those of tokens [B, P, n]."""
@@ -213,7 +240,10 @@ class PictureDecoder(nn.Module):
 
 
 def told_specs(vae: StudioVAE, shape: ChunkShape) -> tuple[TensorSpec, ...]:
-    """Give the decoder's inputs that say what faces do, and where; none if it is not told."""
+    """Give the decoder's inputs that say what faces do, and where; none if it is not told.
+
+    In a strip every cell is its person's, and nothing is to be said of where.
+    """
     if not vae.cfg.movement_dim:
         return ()
     lead = (shape.batch, shape.people, shape.video_frames)
@@ -222,16 +252,17 @@ def told_specs(vae: StudioVAE, shape: ChunkShape) -> tuple[TensorSpec, ...]:
         (*lead, len(MotionGroup)),
         (shape.batch, shape.people, shape.tokens_per_frame),
     )
-    return tuple(TensorSpec(name, size) for name, size in zip(TOLD, sizes, strict=True))
+    given = tuple(TensorSpec(name, size) for name, size in zip(TOLD, sizes, strict=True))
+    return given[:-1] if shape.is_strip else given
 
 
 def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, ExportNetwork]:
     """Give the roles `picture_encoder` and `vae_decoder` at one size."""
-    b, width = shape.batch, vae.cfg.decoder
-    h, w = shape.height_px, shape.width_px
+    b, width = shape.batch * shape.cells, vae.cfg.decoder
+    h, w = shape.height_px, shape.width_px // shape.cells
     references = (
-        TensorSpec(REFERENCE[0], (b, 3, h, w)),
-        TensorSpec(REFERENCE[1], (b, width.quarter, h // 4, w // 4)),
+        TensorSpec(REFERENCE[0], (b, h, w, 4 * 3)),
+        TensorSpec(REFERENCE[1], (b, h // 4, w // 4, 4 * width.quarter)),
         TensorSpec(REFERENCE[2], (b, width.eighth, h // 8, w // 8)),
         TensorSpec(REFERENCE[3], (b, width.sixteenth, h // 16, w // 16)),
     )
@@ -246,8 +277,8 @@ def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, 
     encoder = ExportNetwork(
         role="picture_encoder",
         label=shape.label,
-        module=PictureEncoder(vae).eval(),
-        inputs=(TensorSpec("picture", (b, 3, h, w)),),
+        module=PictureEncoder(vae, shape.cells).eval(),
+        inputs=(TensorSpec("picture", (shape.batch, 3, h, shape.width_px)),),
         outputs=("reference", *REFERENCE),
     )
     decoder = ExportNetwork(
@@ -277,7 +308,7 @@ def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[s
     video = swayed(picture, SHOWN_CALLS * shape.video_frames)
     with torch.inference_mode():
         latents = torch.split(vae.encode(video), shape.chunk_frames, dim=2)
-        _, *reference = PictureEncoder(vae)(picture)
+        _, *reference = PictureEncoder(vae, shape.cells)(picture)
     named = dict(zip(REFERENCE, reference, strict=True))
     faces = shown_faces(vae, shape)
     stream = tuple(
@@ -303,10 +334,9 @@ def shown_faces(vae: StudioVAE, shape: ChunkShape) -> list[dict[str, Tensor]]:
     for channel, (most, hertz) in SHOWN_FACE.items():
         values[..., channel] = most * torch.sin(2 * torch.pi * hertz * seconds).clamp(min=0)
     known = torch.ones(shape.batch, people, frames, len(MotionGroup))
-    _, _, where = told_specs(vae, shape)
-    regions = columns(where, shape)
+    regions = {each.name: columns(each, shape) for each in told_specs(vae, shape)[2:]}
     return [
-        dict(zip(TOLD, (values[:, :, span], known[:, :, span], regions), strict=True))
+        {TOLD[0]: values[:, :, span], TOLD[1]: known[:, :, span], **regions}
         for span in (
             slice(first, first + shape.video_frames)
             for first in range(0, frames, shape.video_frames)

@@ -54,7 +54,7 @@ def repeat_channels(x: Tensor, channels: int) -> Tensor:
 
 
 def modulated(x: Tensor, moved: Tensor | None) -> Tensor:
-    """Scale and shift x [B, C, h, w] by the halves of moved [B, 2 C, h, w]; None leaves it."""
+    """Scale and shift x [B, C, h, w] by the halves of moved [B, 2 C, h or 1, w or 1]; None: not."""
     if moved is None:
         return x
     scale, shift = moved.chunk(2, dim=1)

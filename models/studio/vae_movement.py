@@ -27,7 +27,8 @@ class Told(NamedTuple):
     """What is known of a chunk's faces, and where they are."""
 
     motion: Motion  # values [B, P, T, 56], known [B, P, T, 3]
-    people: Tensor  # [B, P, h, w]: how much of each latent position is whose, 0..1
+    # [B, P, h, w]: how much of each latent position is whose, 0..1; or 1 x 1, the same everywhere.
+    people: Tensor
 
     def of_latents(self, span: slice) -> Told:
         """Give what is told of some latent frames."""
@@ -39,9 +40,9 @@ class Told(NamedTuple):
 class Modulation(NamedTuple):
     """Scale and shift, side by side as channels, of every block at each of the decoder's scales."""
 
-    sixteenth: tuple[Tensor, ...]  # [B * F, 2 c16, h, w]
-    eighth: tuple[Tensor, ...]  # [B * T, 2 c8, 2 h, 2 w]
-    quarter: tuple[Tensor, ...]  # [B * T, 2 c4, 4 h, 4 w]
+    sixteenth: tuple[Tensor, ...]  # [B * F, 2 c16, h, w], or 1 x 1 where it is the same everywhere
+    eighth: tuple[Tensor, ...]  # [B * T, 2 c8, 2 h, 2 w], likewise
+    quarter: tuple[Tensor, ...]  # [B * T, 2 c4, 4 h, 4 w], likewise
 
 
 class DecoderMovement(nn.Module):
@@ -86,10 +87,11 @@ class DecoderMovement(nn.Module):
 def _placed(values: Tensor, people: Tensor, blocks: int, factor: int) -> tuple[Tensor, ...]:
     """Put values [B, P, T, c] where people [B, P, h, w] are, `factor` times larger.
 
-    Gives [B * T, c / blocks, factor * h, factor * w] for each block.
+    Gives [B * T, c / blocks, factor * h, factor * w] for each block; 1 x 1 stays so.
     """
     b, count, times, channels = values.shape
-    grown = people if factor == 1 else F.interpolate(people, scale_factor=factor, mode="nearest")
+    is_grown = factor > 1 and people.shape[2:] != (1, 1)
+    grown = F.interpolate(people, scale_factor=factor, mode="nearest") if is_grown else people
     by_channel = values.permute(0, 2, 3, 1).reshape(b, times * channels, count)
     placed = by_channel @ grown.flatten(2).to(values.dtype)
     return placed.reshape(b * times, channels, *grown.shape[2:]).chunk(blocks, dim=1)

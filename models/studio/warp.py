@@ -2,9 +2,10 @@
 
 `sampled` is torch's own and trains fast. `gathered` is the same in plain indexing: ONNX Runtime's
 GridSample takes longer on a CPU than all convolutions of the decoder, and Gather hardly anything.
+It fetches from a table that `neighbors` makes of pictures once and for all.
 
 Shape letters: B pictures, N = B * T frames that look at them, T next to each other, C channels,
-H, W size.
+H, W size, n = N * H * W places.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from torch import Tensor
 Warp = Callable[[Tensor, Tensor], Tensor]
 """(pictures [B, C, H, W], flow [N, 2, H, W]: across, then down, in pixels) -> [N, C, H, W].
 
-Bilinear; beyond the edges lies the edge.
+Bilinear; beyond the edges lies the edge. Instead of pictures `gathered` wants their `neighbors`.
 """
+
+FEW_CHANNELS = 16  # of pictures: so few are mixed by matrices, for sums over them come in tiny runs
 
 
 def sampled(x: Tensor, flow_px: Tensor) -> Tensor:
@@ -37,33 +40,38 @@ def sampled(x: Tensor, flow_px: Tensor) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def gathered(x: Tensor, flow_px: Tensor) -> Tensor:
-    """Fetch rows of a table that holds every pixel with its three neighbors, and mix; see `Warp`.
+def neighbors(x: Tensor) -> Tensor:
+    """List every pixel of x [B, C, H, W] with those right, below, and below right of it.
 
-    Rows are fetched in one go each; they are mixed as planes, on long runs of memory.
+    Gives [B, H, W, 4 C].
     """
-    batch, channels, height, width = x.shape
-    count = len(flow_px)
+    wide = F.pad(x, (0, 1, 0, 1), mode="replicate").permute(0, 2, 3, 1)
+    own, right = wide[:, :-1, :-1], wide[:, :-1, 1:]
+    below, both = wide[:, 1:, :-1], wide[:, 1:, 1:]
+    return torch.cat([own, right, below, both], dim=-1)
+
+
+def gathered(table: Tensor, flow_px: Tensor) -> Tensor:
+    """Fetch by rows of a table [B, H, W, 4 C] from `neighbors`, and mix; see `Warp`."""
+    batch, height, width, fourfold = table.shape
+    count, channels = len(flow_px), fourfold // 4
     across, down = _places(flow_px)
     column = (across + flow_px[:, 0]).clamp(0, width - 1)
     row = (down + flow_px[:, 1]).clamp(0, height - 1)
     left, top = column.floor(), row.floor()
-    first = torch.arange(count, device=x.device) // (count // batch) * (height * width)
+    first = torch.arange(count, device=table.device) // (count // batch) * (height * width)
     index = (top * width + left).to(torch.int64) + first[:, None, None]
-    near = _neighbors(x).index_select(0, index.flatten()).transpose(0, 1)
-    own, right, below, both = torch.split(near, channels)
+    near = table.reshape(-1, fourfold).index_select(0, index.flatten())  # [n, 4 C]
     far, low = (column - left).flatten(), (row - top).flatten()
-    above = own + far * (right - own)
-    mixed = above + low * (below + far * (both - below) - above)
-    return mixed.reshape(channels, count, height, width).transpose(0, 1)
-
-
-def _neighbors(x: Tensor) -> Tensor:
-    """List every pixel of x [B, C, H, W] with those to its right, below, and below right."""
-    wide = F.pad(x, (0, 1, 0, 1), mode="replicate").permute(0, 2, 3, 1)
-    own, right = wide[:, :-1, :-1], wide[:, :-1, 1:]
-    below, both = wide[:, 1:, :-1], wide[:, 1:, 1:]
-    return torch.cat([own, right, below, both], dim=-1).flatten(0, 2)
+    both = far * low
+    shares = torch.stack([1 - far - low + both, far - both, low - both, both], dim=-1)  # [n, 4]
+    if channels < FEW_CHANNELS:
+        spread = torch.eye(4, device=table.device).repeat_interleave(channels, dim=1)
+        summed = torch.eye(channels, device=table.device).repeat(4, 1)
+        mixed = (near * (shares @ spread)) @ summed
+    else:
+        mixed = (near.reshape(-1, 4, channels) * shares[..., None]).sum(1)
+    return mixed.reshape(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _places(flow_px: Tensor) -> tuple[Tensor, Tensor]:

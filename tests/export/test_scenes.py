@@ -23,6 +23,7 @@ from export.studio import SHOWN_CALLS, picture_networks, shown_pictures, swayed
 from export.weights import Weights
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import studio_vae
+from models.studio.warp import neighbors
 
 
 def scene(folder: Path, name: str, *, width: int = 64, height: int = 32) -> Path:
@@ -102,7 +103,7 @@ def test_other_scenes_make_another_request(tmp_path: Path) -> None:
     )
 
 
-def two_people(width_px: int) -> ChunkShape:
+def two_people(width_px: int, *, is_strip: bool = False) -> ChunkShape:
     return ChunkShape(
         batch=1,
         people=2,
@@ -113,7 +114,19 @@ def two_people(width_px: int) -> ChunkShape:
         chunk_frames=1,
         window_frames=4,
         sink_frames=1,
+        is_strip=is_strip,
     )
+
+
+def telling_vae() -> StudioVAE:
+    """Give an autoencoder that shows what it is told."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        vae = StudioVAE(replace(studio_vae(), movement_dim=8)).eval()
+        for name, parameter in vae.named_parameters():
+            if ".movement." in name:
+                torch.nn.init.normal_(parameter, 0, 0.2)
+    return vae
 
 
 def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
@@ -142,14 +155,8 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
 
 
 def test_a_decoder_that_is_told_is_shown_faces_that_move() -> None:
-    shape = two_people(256)
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        vae = StudioVAE(replace(studio_vae(), movement_dim=8)).eval()
-        for name, parameter in vae.named_parameters():
-            if ".movement." in name:
-                torch.nn.init.normal_(parameter, 0, 0.2)
-        picture = torch.rand(1, 3, 32, 256) * 2 - 1
+    shape, vae = two_people(256), telling_vae()
+    picture = torch.rand(1, 3, 32, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
     (stream,) = shown_pictures(vae, shape, picture)["vae_decoder"]
     _, decoder = picture_networks(vae, shape)
     calls = reference_calls(decoder, {}, (stream,))
@@ -169,6 +176,34 @@ def test_a_decoder_that_is_told_is_shown_faces_that_move() -> None:
     assert by_column[160:].max() > 0
 
 
+def test_cells_of_a_strip_are_pictures_of_their_own() -> None:
+    vae, strip = telling_vae(), two_people(64, is_strip=True)
+    picture = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(4)) * 2 - 1
+    (stream,) = shown_pictures(vae, strip, picture)["vae_decoder"]
+    encoder, decoder = picture_networks(vae, strip)
+    calls = reference_calls(decoder, {}, (stream,))
+    shown = calls[-1].outputs["pixels"]
+    assert shown.shape == (1, 4, 32, 64, 3)
+    single_shape = replace(two_people(32), people=1, is_strip=True)
+    for person, span in enumerate((slice(0, 32), slice(32, 64))):
+        one_encoder, one = picture_networks(vae, single_shape)
+        seen = one_encoder.run({"picture": picture[..., span]})
+        whole = encoder.run({"picture": picture})
+        torch.testing.assert_close(
+            whole["reference"][..., 2 * person : 2 * person + 2], seen["reference"]
+        )
+        alone = tuple(
+            {
+                "latent": each["latent"][..., 2 * person : 2 * person + 2],
+                **{name: each[name][:, person : person + 1] for name in ("motion", "motion_known")},
+                **{name: value for name, value in seen.items() if name != "reference"},
+            }
+            for each in stream
+        )
+        made = reference_calls(one, {}, (alone,))[-1].outputs["pixels"]
+        assert (made.int() - shown[..., span, :].int()).abs().max() <= 1, "nothing of the other's"
+
+
 def test_a_piece_is_calibrated_by_its_scenes(tmp_path: Path) -> None:
     for name in ("anna", "bea"):
         scene(tmp_path / "scenes", name)
@@ -182,7 +217,8 @@ def test_a_piece_is_calibrated_by_its_scenes(tmp_path: Path) -> None:
     assert len(draft.calls) == 2 * SHOWN_CALLS
     assert [call.is_first for call in draft.calls].count(True) == 2
     shown = draft.calls[0].inputs["ref.picture"]
-    assert torch.equal(shown, asked.scenes[0].tensor()), "the scene's picture, not noise"
+    wanted = neighbors(asked.scenes[0].tensor())
+    assert torch.equal(shown, wanted), "the scene's picture, not noise"
 
 
 def test_with_cells_networks_are_made_for_strips_and_shown_them(tmp_path: Path) -> None:

@@ -112,6 +112,16 @@ def test_nobody_is_told_of_nothing(vae: StudioVAE) -> None:
     torch.testing.assert_close(shown(vae, nobody), shown(vae, None), atol=1e-6, rtol=0)
 
 
+def test_one_person_everywhere_needs_no_map(vae: StudioVAE) -> None:
+    now = told()
+    alone = now._replace(motion=Motion(*(part[:, :1] for part in now.motion)))
+    mapped = alone._replace(people=torch.ones(1, 1, HIGH, WIDE))
+    unmapped = alone._replace(people=torch.ones(1, 1, 1, 1))
+    made = shown(vae, mapped)
+    least = 1e-5 * float(made.abs().max())
+    torch.testing.assert_close(shown(vae, unmapped), made, atol=least, rtol=0)
+
+
 def test_a_width_below_nothing_is_refused() -> None:
     with pytest.raises(ConfigError, match="movement_dim=-1"):
         replace(tiny_vae(), movement_dim=-1)
