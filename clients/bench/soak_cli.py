@@ -50,11 +50,12 @@ def soak(  # noqa: PLR0913  # each is an option of the command
         str, typer.Option(envvar="PARLEY_TOKEN", help="An admin's; see `parley token`.")
     ] = "",
     scene: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="Default: the first with two seats; one of a seat takes less of a machine."
+            help="Of the rooms by turns; repeat it. Default: the first with two seats; one of a "
+            "seat takes less of a machine."
         ),
-    ] = "",
+    ] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Of a server that the bench starts.", metavar="DIR")
     ] = None,
@@ -69,7 +70,7 @@ def soak(  # noqa: PLR0913  # each is an option of the command
     seconds = 60 * minutes
     every_s = min(max(seconds / LOOKS, EVERY_S[0]), EVERY_S[1])
     plan = SoakPlan(
-        url=url, token=token, scene=scene, rooms=rooms, seconds=seconds, every_s=every_s,
+        url=url, token=token, scenes=scene or (), rooms=rooms, seconds=seconds, every_s=every_s,
         loss=loss / 100, seed=seed,
     )  # fmt: skip
     try:
@@ -135,7 +136,7 @@ def _report(plan: SoakPlan, soaked: Soaked, began_at: str) -> Report:
         commit=program_commit(),
         hardware=hardware(),
         url=plan.url,
-        scene=soaked.scene.id,
+        scenes=[each.id for each in soaked.scenes],
         rooms=plan.rooms,
         seconds=plan.seconds,
         loss=plan.loss,

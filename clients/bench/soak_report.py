@@ -42,7 +42,7 @@ class Report:
     commit: str
     hardware: Hardware
     url: str  # empty: a server of the bench's own
-    scene: str
+    scenes: list[str]
     rooms: int
     seconds: float
     loss: float
@@ -68,7 +68,7 @@ class Report:
         plain = asdict(self)
         plain["samples"] = [told(each) for each in self.samples]
         plain["trends"] = [{**asdict(each), "grows": each.grows} for each in self.trends]
-        return {"bench": "soak", "format": 1, "verdict": self.verdict, **plain}
+        return {"bench": "soak", "format": 2, "verdict": self.verdict, **plain}
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
@@ -102,8 +102,8 @@ def sentences(report: Report) -> list[str]:
         f"(median look); viewers lost and back {sum(each.viewers_lost for each in samples)} times",
         f"frames dropped by the server: {reasons}",
         f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}; "
-        f"commit {report.commit}; {report.began_at}; scene {report.scene}, {report.rooms} rooms, "
-        f"{report.seconds / 60:g} minutes, {report.loss:.0%} loss",
+        f"commit {report.commit}; {report.began_at}; {report.rooms} rooms, "
+        f"{', '.join(report.scenes)}, {report.seconds / 60:g} minutes, {report.loss:.0%} loss",
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle, islice
 from urllib.parse import urlsplit
 
 import httpx2
@@ -33,7 +34,7 @@ class SoakPlan:
 
     url: str
     token: str
-    scene: str
+    scenes: Sequence[str]  # of the rooms by turns; none: the first with two seats
     rooms: int
     seconds: float
     every_s: float  # between two looks
@@ -45,7 +46,7 @@ class SoakPlan:
 class Soaked:
     """What came of it."""
 
-    scene: Scene
+    scenes: tuple[Scene, ...]  # of the rooms by turns
     samples: list[Sample]
     failed: dict[str, int]  # of the voices, by what went wrong
     carried: int  # datagrams
@@ -158,10 +159,11 @@ async def run(plan: SoakPlan, sentences: Sentences, tell: Callable[[Sample], Non
         httpx2.AsyncClient(headers=headers, timeout=HTTP_S, follow_redirects=True) as http,
         AsyncExitStack() as stack,
     ):
-        scene = await server.scene(1 if plan.scene else 2, plan.scene)
+        named = [await server.scene(1, each) for each in plan.scenes]
+        scenes = tuple(named) or (await server.scene(2),)
         process = await asyncio.to_thread(find_server, plan.url)
         soak = _Soak(plan, server, http, sentences, stack)
-        for _ in range(plan.rooms):
+        for scene in islice(cycle(scenes), plan.rooms):
             room = await server.open_room(scene)
             if isinstance(room, Refused):
                 raise LoadError(f"the server opens no room now ({room.why}); raise limits.rooms")
@@ -175,7 +177,7 @@ async def run(plan: SoakPlan, sentences: Sentences, tell: Callable[[Sample], Non
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*tasks, return_exceptions=True)
     return Soaked(
-        scene=scene,
+        scenes=scenes,
         samples=samples,
         failed=dict(soak.failed),
         carried=sum(relay.carried for relay in soak.relays),

@@ -25,7 +25,7 @@ GROWS = 3  # so short a run on a machine that others use may say that
 def test_two_rooms_are_kept_busy_and_judged(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "parley", "bench", "soak", "--minutes", "0.25",
-        "--generator", "null", "--loss", "5", "--out", str(tmp_path / "new"), "--json",
+        "--generator", "null", "--scene", "null", "--loss", "5", "--out", str(tmp_path / "new"), "--json",
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE,
@@ -35,7 +35,7 @@ def test_two_rooms_are_kept_busy_and_judged(tmp_path: Path) -> None:
     told = json.loads(done.stdout)
     assert json.loads((tmp_path / "new" / "soak.json").read_text()) == told
     assert told["verdict"] in (tmp_path / "new" / "table.md").read_text()
-    assert told["rooms"] == 2
+    assert (told["rooms"], told["scenes"]) == (2, ["null"])
     samples = told["samples"]
     assert 5 <= len(samples) <= 8
     assert samples[-1]["at_s"] == pytest.approx(15, abs=4)
