@@ -25,7 +25,8 @@ GROWS = 3  # so short a run on a machine that others use may say that
 def test_two_rooms_are_kept_busy_and_judged(tmp_path: Path) -> None:
     command = [
         sys.executable, "-m", "parley", "bench", "soak", "--minutes", "0.25",
-        "--generator", "null", "--scene", "null", "--loss", "5", "--out", str(tmp_path / "new"), "--json",
+        "--generator", "null", "--scene", "null", "--loss", "5", "--out", str(tmp_path / "new"),
+        "--json",
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=PATIENCE,
