@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,6 +13,7 @@ from streamer.cluster.messages import HOLD_SECONDS, Answer, Census, Place
 from streamer.cluster.ray_cluster import RayCluster, RayWorker, WorkerLostError
 from streamer.errors import SessionLimit
 from streamer.http.problem import Code, Problem
+from streamer.http.scene_shelf import Parcel
 from streamer.rooms.opening import RoomSpec
 
 logger = logging.getLogger(__name__)
@@ -55,12 +56,25 @@ class Tally:
 
 
 class Fleet:
-    """Owned by a front; `run` is its life, `drain` its end. All of it on one event loop."""
+    """Owned by a front; `run` is its life, `drain` its end. All of it on one event loop.
 
-    def __init__(self, cluster: RayCluster, *, reopens: bool) -> None:
+    Args:
+        cluster: where workers are started.
+        parcel_of: gives the picture of a scene that was uploaded, None of any other.
+        reopens: whether rooms of a lost worker go on elsewhere.
+    """
+
+    def __init__(
+        self,
+        cluster: RayCluster,
+        parcel_of: Callable[[str], Parcel | None],
+        *,
+        reopens: bool,
+    ) -> None:
         self.tally = Tally()
         self.is_draining = False
         self._cluster = cluster
+        self._parcel_of = parcel_of
         self._reopens = reopens
         self._members: dict[str, Member] = {}
         self._tending: set[asyncio.Task[None]] = set()
@@ -169,7 +183,8 @@ class Fleet:
             member.opening += 1
             with suppress(WorkerLostError):
                 try:
-                    opened = await member.worker.call("reopen", room_id, spec)
+                    parcel = self._parcel_of(spec.scene)
+                    opened = await member.worker.call("reopen", room_id, spec, parcel)
                     if opened:
                         member.rooms[room_id] = spec
                         member.opened = max(member.opened, opened)
@@ -185,8 +200,8 @@ class Fleet:
             members = sorted(self._members.values(), key=lambda each: -each.free)
             yield from (each for each in members if each.free > 0)
 
-    async def open(self, wish: bytes) -> Answer:
-        """Open a room where there is place.
+    async def open(self, wish: bytes, scene: str) -> Answer:
+        """Open a room of a scene where there is place.
 
         Raises:
             SessionLimit: when there is none, or the front is about to stop.
@@ -195,7 +210,7 @@ class Fleet:
         for member in self._with_place():
             member.opening += 1
             try:
-                answer = await member.worker.call("open", wish)
+                answer = await member.worker.call("open", wish, self._parcel_of(scene))
             except WorkerLostError:
                 continue
             finally:

@@ -67,9 +67,7 @@ def front_settings(settings: Settings) -> Settings:
             "auth.key_file is not text, and workers are told the key as text; "
             "make one with `openssl rand -base64 48`"
         ) from error
-    # An uploaded picture would be in the memory of one process, and its room on another machine.
-    scenes = settings.scenes.model_copy(update={"allow_upload": False})
-    return settings.model_copy(update={"scenes": scenes})
+    return settings
 
 
 async def serve_cluster(
@@ -83,7 +81,7 @@ async def serve_cluster(
         cluster: where workers are started; closed by the caller.
         told: is given the URL.
     """
-    fleet = Fleet(cluster, reopens=settings.cluster.reopen)
+    fleet = Fleet(cluster, stage.shelf.parcel, reopens=settings.cluster.reopen)
     built = build_front(settings, stage, fleet, TicketKey(cluster.ticket_secret))
 
     @contextlib.asynccontextmanager

@@ -63,6 +63,7 @@ def worker_settings(settings: Settings) -> dict[str, object]:
     """Give the settings of a front as its workers need them: whole, so that no environment counts.
 
     A worker cannot read the front's key file, and must want tokens exactly when the front does.
+    Pictures are the front's to take: it hands them on with the rooms that show them.
     """
     said: dict[str, object] = settings.model_dump()
     key = settings.auth.secret()
@@ -71,6 +72,7 @@ def worker_settings(settings: Settings) -> dict[str, object]:
         "key": None if key is None else key.decode(),
         "key_file": None,
     }
+    said["scenes"] = {**settings.scenes.model_dump(), "allow_upload": False}
     return said
 
 

@@ -23,6 +23,7 @@ from streamer.cluster.tickets import TicketKey
 from streamer.cluster.worker_server import WorkerServer
 from streamer.http.logs import start_logging
 from streamer.http.rest_models import RoomWish
+from streamer.http.scene_shelf import Parcel
 from streamer.rooms.opening import RoomSpec
 from streamer.settings import Settings
 from streamer.stage import open_stage
@@ -78,13 +79,13 @@ class Worker:
                 logger.debug("nobody is left to be counted")
         return Census(rooms={}, opened=0, is_draining=True)
 
-    def open(self, wish: bytes) -> Answer:
+    def open(self, wish: bytes, parcel: Parcel | None) -> Answer:
         """Open a room; see `WorkerServer.open`."""
-        return self._call(self._there.open(RoomWish.model_validate_json(wish)))
+        return self._call(self._there.open(RoomWish.model_validate_json(wish), parcel))
 
-    def reopen(self, room_id: str, spec: RoomSpec) -> int:
+    def reopen(self, room_id: str, spec: RoomSpec, parcel: Parcel | None) -> int:
         """Open a room of a lost worker; see `WorkerServer.reopen`."""
-        return self._call(self._there.reopen(room_id, spec))
+        return self._call(self._there.reopen(room_id, spec, parcel))
 
     def views(self) -> list[str]:
         """Show every room, each as JSON."""

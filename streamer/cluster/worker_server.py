@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from starlette.responses import Response
 
@@ -12,13 +13,14 @@ from engines.errors import EngineError
 from streamer.cluster.messages import HOLD_SECONDS, Answer, Census
 from streamer.cluster.ticket_door import TicketDoor, VouchedOrigins
 from streamer.cluster.tickets import TicketKey
-from streamer.errors import StreamerError
+from streamer.errors import NotFound, StreamerError
 from streamer.http.app import Surface
 from streamer.http.guard import Caller
 from streamer.http.problem import Problem, answer
 from streamer.http.recording_routes import list_recordings
 from streamer.http.rest_models import RoomView, RoomWish
 from streamer.http.room_routes import open_room
+from streamer.http.scene_shelf import Parcel
 from streamer.http.tokens import ANY_ROOM, Claims, Role, TokenKey
 from streamer.http.translation import as_problem
 from streamer.peering import make_peers
@@ -84,9 +86,20 @@ class WorkerServer:
     def _opened(self) -> int:
         return self._rooms.measures.rooms_opened
 
-    async def open(self, wish: RoomWish) -> Answer:
-        """Open a room, for the front's `POST /rooms`."""
+    async def _take(self, scene_id: str, parcel: Parcel | None) -> None:
+        """Keep the picture that was uploaded to the front; forget one that the front has not."""
+        shelf = self._services.shelf
+        if parcel is None:
+            with suppress(NotFound):  # most scenes are the bundle's
+                shelf.remove(scene_id)
+            return
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._services.lane, shelf.take, scene_id, parcel)
+
+    async def open(self, wish: RoomWish, parcel: Parcel | None) -> Answer:
+        """Open a room, for the front's `POST /rooms`; a parcel has the picture of its scene."""
         try:
+            await self._take(wish.scene, parcel)
             view = await open_room(wish, self._services, FRONT, Response())
         except Problem as problem:
             refusal = problem
@@ -104,9 +117,10 @@ class WorkerServer:
         said = answer(refusal)
         return Answer(status=said.status_code, headers=dict(said.headers), body=bytes(said.body))
 
-    async def reopen(self, room_id: str, spec: RoomSpec) -> int:
+    async def reopen(self, room_id: str, spec: RoomSpec, parcel: Parcel | None) -> int:
         """Open a room of a lost worker under its name; gives `Answer.opened`, 0 when it cannot."""
         try:
+            await self._take(spec.scene, parcel)
             await self._rooms.create(spec, room_id)
         except (StreamerError, EngineError) as error:
             logger.info("room %s cannot be opened again here: %s", room_id, error)

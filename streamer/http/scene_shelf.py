@@ -59,6 +59,15 @@ class Upload:
     is_cropped: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """An uploaded picture as another process needs it to show the same scene."""
+
+    jpeg: bytes  # small, upright, without EXIF data
+    boxes: tuple[Box, ...]  # in its pixels
+    upload: Upload
+
+
 class SceneShelf(Protocol):
     """Holds scenes."""
 
@@ -82,15 +91,21 @@ class SceneShelf(Protocol):
 
     def remove(self, scene_id: str) -> None: ...
 
+    def parcel(self, scene_id: str) -> Parcel | None:
+        """Give an uploaded picture for another process; None if there is none of that name."""
+        ...
+
+    def take(self, scene_id: str, parcel: Parcel) -> None:
+        """Keep what another shelf gave, under the same name, in place of the oldest. Blocks."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
     """An uploaded picture: small, upright, without its EXIF data."""
 
-    jpeg: bytes
+    parcel: Parcel
     size: tuple[int, int]
-    upload: Upload
-    boxes: tuple[Box, ...]
     scene: Scene | None
     problem: str | None
 
@@ -135,7 +150,7 @@ class BundleShelf:
 
     def picture(self, scene_id: str) -> bytes:
         kept = self._kept.get(scene_id)
-        return _jpeg(self._own(scene_id).picture) if kept is None else kept.jpeg
+        return _jpeg(self._own(scene_id).picture) if kept is None else kept.parcel.jpeg
 
     def add(self, data: bytes, upload: Upload) -> SceneCard:
         if len(self._kept) >= self._most:
@@ -151,45 +166,56 @@ class BundleShelf:
         else:
             boxes = self._detector.find(picture.pixels)
         scene_id = new_id()
-        kept = self._prepare(_jpeg(picture.pixels), picture, upload, boxes)
-        self._kept[scene_id] = kept
+        parcel = Parcel(jpeg=_jpeg(picture.pixels), boxes=boxes, upload=upload)
+        kept = self._kept[scene_id] = self._prepare(parcel, picture.pixels)
         return _card(scene_id, kept)
 
     def correct(self, scene_id: str, boxes: Sequence[Box] | None, caption: Caption) -> SceneCard:
-        old = self._kept.get(scene_id)
+        old = self.parcel(scene_id)
         if old is None:
             raise NotFound("uploaded scene", scene_id)
-        picture = Picture(decode_picture(old.jpeg).pixels, 1.0)
-        if boxes is None:
-            chosen = old.boxes
-        else:
-            check_boxes(boxes, *picture.size)
+        pixels = decode_picture(old.jpeg).pixels
+        chosen = old.boxes
+        if boxes is not None:
+            check_boxes(boxes, *Picture(pixels, 1.0).size)
             chosen = left_to_right(boxes)
-        upload = replace(old.upload, caption=caption)
-        kept = self._kept[scene_id] = self._prepare(old.jpeg, picture, upload, chosen)
+        parcel = replace(old, boxes=chosen, upload=replace(old.upload, caption=caption))
+        kept = self._kept[scene_id] = self._prepare(parcel, pixels)
         return _card(scene_id, kept)
 
     def remove(self, scene_id: str) -> None:
         if self._kept.pop(scene_id, None) is None:
             raise NotFound("uploaded scene", scene_id)
 
-    def _prepare(
-        self, jpeg: bytes, picture: Picture, upload: Upload, boxes: tuple[Box, ...]
-    ) -> _Kept:
+    def parcel(self, scene_id: str) -> Parcel | None:
+        kept = self._kept.get(scene_id)
+        return None if kept is None else kept.parcel
+
+    def take(self, scene_id: str, parcel: Parcel) -> None:
+        if self.parcel(scene_id) == parcel:
+            return
+        self._kept.pop(scene_id, None)
+        while len(self._kept) >= self._most:
+            del self._kept[next(iter(self._kept))]
+        self._kept[scene_id] = self._prepare(parcel, decode_picture(parcel.jpeg).pixels)
+
+    def _prepare(self, parcel: Parcel, pixels: Frame) -> _Kept:
         """Make the scene, or keep why it cannot be made yet."""
+        picture, upload = Picture(pixels, 1.0), parcel.upload
         wishes = Wishes(
-            boxes=boxes, size=upload.size, is_cropped=upload.is_cropped, caption=upload.caption
+            boxes=parcel.boxes,
+            size=upload.size,
+            is_cropped=upload.is_cropped,
+            caption=upload.caption,
         )
         scene, problem = None, None
         try:
-            if not boxes:
+            if not parcel.boxes:
                 raise InputError("no face was found; give the boxes of the faces")
-            scene = prepare_scene(self._bundle, Picture(picture.pixels, 1.0), wishes, None)
+            scene = prepare_scene(self._bundle, picture, wishes, None)
         except EngineError as error:
             problem = str(error)
-        return _Kept(
-            jpeg=jpeg, size=picture.size, upload=upload, boxes=boxes, scene=scene, problem=problem
-        )
+        return _Kept(parcel=parcel, size=picture.size, scene=scene, problem=problem)
 
     def _own(self, name: str) -> Scene:
         if name not in self._ready:
@@ -239,17 +265,23 @@ class NullShelf:
     def remove(self, scene_id: str) -> None:
         raise NotFound("uploaded scene", scene_id)
 
+    def parcel(self, scene_id: str) -> Parcel | None:
+        return None
+
+    def take(self, scene_id: str, parcel: Parcel) -> None:
+        raise InvalidInput("the null generator draws no pictures; start the server with a bundle")
+
 
 def _card(scene_id: str, kept: _Kept) -> SceneCard:
-    scene = kept.scene
+    scene, boxes, caption = kept.scene, kept.parcel.boxes, kept.parcel.upload.caption
     return SceneCard(
         id=scene_id,
-        name=kept.upload.caption.name,
+        name=caption.name,
         origin="upload",
-        people=len(kept.boxes),
-        boxes=tuple(_rounded(box) for box in kept.boxes),
-        people_names=kept.upload.caption.people_names,
-        prompt=kept.upload.caption.prompt,
+        people=len(boxes),
+        boxes=tuple(_rounded(box) for box in boxes),
+        people_names=caption.people_names,
+        prompt=caption.prompt,
         picture_width=kept.size[0],
         picture_height=kept.size[1],
         width=scene.size.width if scene else None,

@@ -27,6 +27,7 @@ from training.studio.performance_data import FPS
 from training.studio.shards.archive import Shard
 
 SAME_PERSON = 0.45  # identity distances below are one person's: .25 within, .65 between people
+BLINKS = 0.4  # a lid that is shut further does not look at anybody
 LEAST_SPEECH_S = 0.8  # who speaks less is not judged for speaking
 
 Floats = NDArray[np.float64]
@@ -110,7 +111,7 @@ def _judged(
     picture, film = folder / "picture.png", folder / "made.mp4"
     frames = _frames(clip.video)
     mouths = [read_known_mouth(path, len(frames), FPS).opening for path in clip.curves.values()]
-    Image.fromarray(frames[calmest(mouths)]).save(picture)
+    Image.fromarray(frames[calmest(mouths, clip.lids[:, : len(frames)])]).save(picture)
     command = [sys.executable, "-m", "parley", "render", "--bundle", str(bundle)]
     command += ["--scene", str(picture), "--out", str(film), *options]
     for seat, voice in clip.audio.items():
@@ -128,9 +129,15 @@ def _judged(
     return Dialogue(name, shown(clip.video), shown(film))
 
 
-def calmest(mouths: Sequence[Floats]) -> int:
-    """Give the frame in which mouths, each [T], are closed best: pictures are mostly so."""
+def calmest(mouths: Sequence[Floats], lids: Floats) -> int:
+    """Give the frame in which mouths, each [T], are closed best: pictures are mostly so.
+
+    Nobody's lids [P, T] may be shut in it, unless somebody's always are.
+    """
     opened = np.nansum([mouth / max(float(np.nanmax(mouth)), 1e-6) for mouth in mouths], axis=0)
+    is_awake = lids.max(0) < BLINKS
+    if is_awake.any():
+        opened = np.where(is_awake, opened, np.inf)
     return int(opened.argmin())
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import InputError
+from training.studio.performance_data import ARKIT
 from training.studio.shards.archive import Shard
 from training.studio.shards.record import unpack_arrays
 
 SUFFIX = ".tar"
+LIDS = [ARKIT.index("eyeBlinkLeft"), ARKIT.index("eyeBlinkRight")]
 
 
 class StudioClip(NamedTuple):
@@ -21,6 +24,7 @@ class StudioClip(NamedTuple):
     video: Path
     audio: dict[int, Path]
     curves: dict[int, Path]  # as `known_curves.read_known_mouth` takes them
+    lids: NDArray[np.float64]  # [P, T] how far the eye of a person is shut that is shut further
 
 
 def unpack_clip(shard_path: Path, key: str | None, folder: Path) -> StudioClip:
@@ -38,7 +42,8 @@ def unpack_clip(shard_path: Path, key: str | None, folder: Path) -> StudioClip:
     video = folder / "clip.mp4"
     video.write_bytes(shard.read(key, "mp4"))
     described = json.loads(shard.read(key, "json"))
-    gaps = unpack_arrays(shard.read(key, "npz"))["lip_gap_mm"]
+    labels = unpack_arrays(shard.read(key, "npz"))
+    gaps = labels["lip_gap_mm"]
     audio: dict[int, Path] = {}
     curves: dict[int, Path] = {}
     for seat, person in enumerate(described["people"]):
@@ -49,4 +54,5 @@ def unpack_clip(shard_path: Path, key: str | None, folder: Path) -> StudioClip:
         opening = np.maximum(gaps[seat], 0)
         phones = np.array(person["phones"], np.str_).reshape(-1, 3)
         np.savez(curves[seat], opening=opening, fps=described["fps"], phones=phones)
-    return StudioClip(video, audio, curves)
+    lids = labels["curves"][..., LIDS].astype(np.float64).max(-1)
+    return StudioClip(video, audio, curves, lids)

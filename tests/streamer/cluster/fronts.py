@@ -118,9 +118,9 @@ def two_nodes(slots: int = SLOTS) -> Iterator[str]:
 
 
 @contextmanager
-def front_on(address: str, *settings: str) -> Iterator[Front]:
+def front_on(address: str, *settings: str, generator: str = "null") -> Iterator[Front]:
     """Run a front, and wait for a worker on each node."""
-    command = [sys.executable, "-m", "parley", "serve", "--cluster", "--generator", "null"]
+    command = [sys.executable, "-m", "parley", "serve", "--cluster", "--generator", generator]
     for each in ("server.port=0", f"cluster.address={address}", *SETTINGS, *settings):
         command += ["--set", each]
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from engines.scene.boxes import Box
-from streamer.http.scene_shelf import BundleShelf
+from engines.scene.scene import Caption
+from streamer.http.scene_shelf import BundleShelf, Upload
 from streamer.rooms.opening import Opened, RoomSpec
 from streamer.server import build
 from streamer.stage import Stage
@@ -38,6 +40,13 @@ class PretendedDetector:
 @pytest.fixture
 def detector() -> PretendedDetector:
     return PretendedDetector()
+
+
+@pytest.fixture
+def shelves(tmp_path: Path) -> tuple[BundleShelf, BundleShelf]:
+    """Give the shelves of two processes with the same bundle."""
+    bundle = toy_bundle.build(tmp_path / "toy")
+    return BundleShelf(bundle, PretendedDetector(), most=2), BundleShelf(bundle, None, most=2)
 
 
 @pytest.fixture
@@ -137,6 +146,46 @@ def test_so_many_pictures_are_kept_and_forgotten_ones_make_room(toy_house: House
     assert toy_house.client.delete(f"/scenes/{cards[0]['id']}").status_code == 204
     assert toy_house.client.delete(f"/scenes/{cards[0]['id']}").status_code == 404
     upload(toy_house)
+
+
+def named(name: str) -> Upload:
+    return Upload(caption=Caption(name=name, prompt="they talk"), consent="both")
+
+
+def test_another_process_shows_what_was_handed_on(
+    shelves: tuple[BundleShelf, BundleShelf],
+) -> None:
+    front, worker = shelves
+    card = front.add(picture(), named("us"))
+    parcel = front.parcel(card.id)
+    assert parcel is not None
+    worker.take(card.id, pickle.loads(pickle.dumps(parcel)))  # noqa: S301  # our own
+    assert worker.card(card.id) == card
+    assert worker.picture(card.id) == front.picture(card.id)
+    shown, there = front.scene(card.id), worker.scene(card.id)
+    assert shown.boxes == there.boxes
+    assert np.abs(shown.picture.astype(int) - there.picture).mean() < 4, "JPEG once more"
+    better = front.correct(card.id, None, Caption(name="us", prompt="they laugh"))
+    again = front.parcel(card.id)
+    assert again is not None
+    worker.take(card.id, again)
+    assert worker.card(card.id) == better, "the newest is shown"
+    front.remove(card.id)
+    assert front.parcel(card.id) is None
+    assert front.parcel("pair") is None, "everybody has the bundle"
+
+
+def test_what_is_handed_on_takes_the_place_of_the_oldest(
+    shelves: tuple[BundleShelf, BundleShelf],
+) -> None:
+    front, worker = shelves
+    for number in range(3):
+        card = front.add(picture(), named(str(number)))
+        parcel = front.parcel(card.id)
+        assert parcel is not None
+        worker.take(card.id, parcel)
+        front.remove(card.id)
+    assert [each.name for each in worker.cards()] == ["pair", "1", "2"]
 
 
 def test_a_scene_of_the_bundle_is_shown_and_stays(toy_house: House) -> None:

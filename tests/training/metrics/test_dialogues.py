@@ -13,7 +13,12 @@ def person(r: float | None, lag: float | None, same: float | None = 1.0) -> Pers
 def test_the_picture_is_taken_where_everybodys_mouth_is_shut() -> None:
     wide = np.array([0.0, 8.0, 8.0, 1.0, 8.0])
     small = np.array([2.0, 0.0, 2.0, 0.2, 2.0])
-    assert calmest([wide, small]) == 3
+    awake = np.zeros((2, 5))
+    assert calmest([wide, small], awake) == 3
+    blinking = awake.copy()
+    blinking[1, 3] = 0.9
+    assert calmest([wide, small], blinking) == 0, "and where nobody blinks"
+    assert calmest([wide, small], np.ones((2, 5))) == 3, "unless somebody sleeps"
 
 
 def test_a_summary_leaves_out_what_nobody_could_measure() -> None:

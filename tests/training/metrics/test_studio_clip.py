@@ -25,11 +25,13 @@ def made_up_shard(folder: Path) -> Path:
     with ShardWriter(path) as writer:
         for number in range(2):
             gaps = np.array([[-1.0, 2.0, 4.0], [1.0, 1.0, 1.0 + number]], np.float32)
+            curves = np.zeros((2, 3, 52), np.float16)
+            curves[1, 2, 7] = 0.5  # the second person's right lid
             people = [{"phones": [[0.0, 0.1, "M"]]}, {"phones": []}]
             files = {
                 "mp4": b"pictures%d" % number,
                 "json": json.dumps({"fps": 25, "people": people}).encode(),
-                "npz": pack_arrays({"lip_gap_mm": gaps}),
+                "npz": pack_arrays({"lip_gap_mm": gaps, "curves": curves}),
                 "voice0.flac": b"left",
                 "voice1.flac": b"right",
             }
@@ -48,6 +50,7 @@ def test_a_clip_is_unpacked_with_the_voice_and_the_visible_gap_of_each_person(
     np.testing.assert_array_equal(right.opening, [1, 1, 2])
     assert [(phone.symbol, phone.end) for phone in left.phones] == [("M", 0.1)]
     assert right.phones == ()
+    np.testing.assert_array_equal(clip.lids, [[0, 0, 0], [0, 0, 0.5]])
 
 
 def test_the_first_clip_is_taken_and_an_unknown_one_refused(tmp_path: Path) -> None:
