@@ -191,7 +191,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
     usual = read_config(USUAL, DecoderStageConfig)
     with pytest.raises(ConfigError, match="true_share"):
         replace(usual, true_share=1.5)
-    with pytest.raises(ConfigError, match="looks"):
-        replace(usual, weights=replace(usual.weights, looks=0))
+    with pytest.raises(ConfigError, match="not negative"):
+        replace(usual, weights=replace(usual.weights, eyes=-1.0))
     with pytest.raises(ConfigError, match="negative weight"):
         replace(usual, losses=replace(usual.losses, eyes=-1.0))

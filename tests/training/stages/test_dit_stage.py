@@ -20,11 +20,12 @@ from training.runs.folder import RunFolder
 from training.stages.dit.dit_cli import SMOKE, USUAL, _first_weights
 from training.stages.dit.shipped import WORDS, read_dit
 from training.stages.dit.task import DitStageConfig, draw_levels
-from training.stages.dit.windows import ClipBank, cut_window, draw_windows
+from training.stages.dit.windows import ClipBank, choose_moment, cut_window, draw_windows
 from training.stages.dit.words import WordTable
 from training.stages.latents.encoded import read_clip, write_clip
 from training.stages.motion import HEAD
 from training.stages.regions import ABOVE, BELOW, SIDEWAYS, face_regions
+from training.studio.performance_data import ARKIT
 
 
 def test_lips_follow_the_voice_of_dolls_it_never_saw_and_not_another_voice(
@@ -98,6 +99,28 @@ def test_calm_examples_are_taken_where_heads_are_as_in_the_still(single_run: Pat
         return float(np.mean(away))
 
     assert furthest(1.0) < 0.7 * furthest(0.0)
+
+
+def test_lively_examples_show_another_face_than_the_still_does(single_run: Path) -> None:
+    """A brow goes up once, for a fifth of the clip, and stays up meanwhile."""
+    settings = read_config(SMOKE, DitStageConfig).windows
+    clip = read_clip(single_run / "dolls" / "000.npz")
+    motion = np.zeros_like(clip.motion)
+    frames = motion.shape[1]
+    motion[:, frames // 2 : frames // 2 + max(frames // 5, 4), ARKIT.index("browInnerUp")] = 1
+    clip = clip._replace(motion=motion, still_heads=np.zeros_like(clip.still_heads))
+
+    def change(lively_share: float) -> float:
+        config = dataclasses.replace(settings, lively_share=lively_share)
+        rng, away = np.random.default_rng(3), []
+        for _ in range(60):
+            first, still = choose_moment(clip, config, rng)
+            span = slice(first * 4, (first + config.latent_frames) * 4)
+            shown = motion[:, clip.still_frames[still], None]
+            away.append(float(np.abs(motion[:, span] - shown).mean(1).sum()))
+        return float(np.mean(away))
+
+    assert change(1.0) > 1.4 * change(0.0)
 
 
 def test_clips_survive_the_disk(single_run: Path, tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ConfigError, InputError
-from models.studio.config import MOUTH_CURVES, SPEECH_CURVES
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from models.studio.vae_movement import Told
 from training.runs.draw import Draw
@@ -35,7 +34,6 @@ from training.stages.vae.crops import as_pixels
 
 MOUTH_SPREAD, EYE_SPREAD = 0.17, 0.12  # of the weights around mouths and eyes, of a face's width
 BROWS_UP = 0.06  # the eyes' weight lies so much higher, so that brows are in it
-EXPRESSION = [channel for channel in range(MOUTH_CURVES) if channel not in SPEECH_CURVES]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +47,10 @@ class PixelWeights:
     floor: float  # of one that is neither mouth nor eye
     mouth: float  # on top of it, in the middle of a mouth
     eyes: float
-    looks: int  # moments that are looked at for one that is taken: the liveliest expression
 
     def __post_init__(self) -> None:
-        if min(self.floor, self.mouth, self.eyes) < 0 or self.looks < 1:
-            raise ConfigError(f"weights are not negative, and looks is at least 1: {self}")
+        if min(self.floor, self.mouth, self.eyes) < 0:
+            raise ConfigError(f"weights are not negative: {self}")
 
 
 class Filmed(NamedTuple):
@@ -125,8 +122,7 @@ class FilmedSource:
 
     def _example(self, index: int, rng: np.random.Generator) -> Filmed:
         clip, config = self.bank.clip(index), self.windows
-        moments = [choose_moment(clip, config, rng) for _ in range(self.weights.looks)]
-        first, still = max(moments, key=lambda each: self._liveliness(clip, each[0]))
+        first, still = choose_moment(clip, config, rng)
         side = max(clip.latents.shape[2:])
         window = window_at(clip, self.words, config, side, (first, still), rng)
         span = slice(first * FRAMES_PER_LATENT, first * FRAMES_PER_LATENT + config.frames)
@@ -135,10 +131,6 @@ class FilmedSource:
         width = float(clip.face_widths[0])
         weight = self._weight(window.mouths[0], eyes, width, film.shape[-2:])
         return Filmed(window, film, eyes, weight)
-
-    def _liveliness(self, clip: EncodedClip, first: int) -> float:
-        span = slice(first * FRAMES_PER_LATENT, first * FRAMES_PER_LATENT + self.windows.frames)
-        return float(clip.motion[0, span][:, EXPRESSION].astype(np.float32).std(0).sum())
 
     def _weight(self, mouth: Tensor, eyes: Tensor, width: float, size: Sequence[int]) -> Tensor:
         """Weigh pixels [1, T, H, W] by how near a mouth [T, 2] or eyes [T, 2, 2] are."""

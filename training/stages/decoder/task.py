@@ -28,7 +28,6 @@ from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
 from training.stages.decoder.filmed import (
     BROWS_UP,
-    EXPRESSION,
     Filmed,
     FilmedSource,
     PixelWeights,
@@ -38,7 +37,7 @@ from training.stages.decoder.filmed import (
 )
 from training.stages.decoder.measures import measure
 from training.stages.dit.prediction import predict_clean
-from training.stages.dit.windows import Window, WindowConfig
+from training.stages.dit.windows import EXPRESSION, Window, WindowConfig
 from training.stages.vae.lip_reader import LipReader, Reading, mouth_windows, unlikeness
 from training.stages.vae.task import coarse_error, edge_error, motion_error, weighted_error
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.errors import ConfigError
-from models.studio.config import SPEECH_CURVES
+from models.studio.config import MOUTH_CURVES, SPEECH_CURVES
 from models.studio.motion import Motion
 from models.studio.vae_config import FRAMES_PER_LATENT, SPATIAL_STRIDE
 from models.studio.vae_movement import Told
@@ -28,7 +28,8 @@ from training.stages.motion import HEAD, LIP_GAP
 from training.stages.vae.crops import as_pixels
 
 PATCH = 2
-TRIES = 4
+TRIES, LOOKS = 4, 3  # moments that are looked at for a calm head, and for a lively face
+EXPRESSION = [channel for channel in range(MOUTH_CURVES) if channel not in SPEECH_CURVES]
 MOUTH_SPREAD, EYE_SPREAD = 0.2, 0.12  # of the weights around mouths and eyes, of a face's width
 
 
@@ -47,6 +48,9 @@ class WindowConfig:
     # Of examples that are taken where heads stay nearest to those of the still picture. A stream
     # starts from its picture, so that this is what it mostly meets.
     calm_share: float
+    # Of examples that are taken, of some moments, where expressions are furthest from those of the
+    # still picture: most moments show what the picture shows anyway.
+    lively_share: float
     exact_speech: float  # share of examples told the exact curves of speech ...
     heard_speech: float  # ... those that the audio encoder heard; the others are told none
     known_expression: float
@@ -212,6 +216,14 @@ def choose_moment(
     clip: EncodedClip, config: WindowConfig, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Choose an example's first latent frame, and its still picture."""
+    is_lively = bool(config.lively_share) and rng.random() < config.lively_share
+    moments = [_calm_moment(clip, config, rng) for _ in range(LOOKS if is_lively else 1)]
+    return max(moments, key=lambda each: _liveliness(clip, each, config.latent_frames))
+
+
+def _calm_moment(
+    clip: EncodedClip, config: WindowConfig, rng: np.random.Generator
+) -> tuple[int, int]:
     last = clip.frames - config.latent_frames
     if last == 0 and len(clip.stills) == 1:
         return 0, 0
@@ -222,6 +234,15 @@ def choose_moment(
     turns = np.array([_turns(clip, each, config.latent_frames) for each in tries])
     calmest, still = np.unravel_index(turns.argmin(), turns.shape)
     return tries[int(calmest)], int(still)
+
+
+def _liveliness(clip: EncodedClip, moment: tuple[int, int], frames: int) -> float:
+    """Measure how far expressions are from those of a still picture, everybody's together."""
+    first, still = moment
+    span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
+    curves = clip.motion[..., EXPRESSION].astype(np.float32)
+    shown = curves[:, clip.still_frames[still], None]
+    return float(np.abs(curves[:, span] - shown).mean(1).sum())
 
 
 def _turns(clip: EncodedClip, first: int, frames: int) -> NDArray[np.float32]:
