@@ -91,6 +91,12 @@ class Front:
         wait_for(lambda: not any(each["rooms"] for each in self.workers()))
 
 
+def is_elsewhere(front: Front, room: str, url: str) -> bool:
+    """Say whether a room is on another worker than the one at a URL."""
+    answer = front.where(room)
+    return answer.status_code == 307 and not answer.headers["location"].startswith(url)
+
+
 @contextmanager
 def two_nodes(slots: int = SLOTS) -> Iterator[str]:
     """Run a Ray cluster of two nodes; gives its address."""

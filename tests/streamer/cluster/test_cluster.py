@@ -14,7 +14,7 @@ from clients.bot import Backoff, BotSession, BotSettings, RefusedError
 from streamer.cluster.fleet import SILENT_SECONDS
 from tests.clients.bot.door import tone
 from tests.streamer.cluster.callers import events_of, until, watching
-from tests.streamer.cluster.fronts import PATIENCE, Front, token, wait_for
+from tests.streamer.cluster.fronts import PATIENCE, Front, is_elsewhere, token, wait_for
 
 DUE = 3.0  # seconds in which a lost room has ended, or goes on
 QUICK = BotSettings(
@@ -97,11 +97,6 @@ def test_a_room_of_a_killed_worker_goes_on_elsewhere_and_its_bot_with_it(front: 
     asyncio.run(_lose_a_worker(front), debug=False)
 
 
-def _is_elsewhere(front: Front, room: str, url: str) -> bool:
-    answer = front.where(room)
-    return answer.status_code == 307 and not answer.headers["location"].startswith(url)
-
-
 async def _lose_a_worker(front: Front) -> None:
     lost, kept = front.open_room(), front.open_room()
     worker = front.worker_of(lost)
@@ -112,7 +107,7 @@ async def _lose_a_worker(front: Front) -> None:
         await until(lambda: onlooker.frames > 10)
         os.kill(worker["pid"], signal.SIGKILL)
         seen = onlooker.frames
-        await until(lambda: _is_elsewhere(front, lost, worker["url"]), DUE)
+        await until(lambda: is_elsewhere(front, lost, worker["url"]), DUE)
         await until(lambda: bot.is_connected and bot.reconnects == 1)
         assert front.worker_of(lost)["name"] == front.worker_of(kept)["name"]
         async with watching(front, lost) as viewer:  # and whoever comes, comes to the new place
@@ -174,6 +169,6 @@ def test_a_worker_that_hangs_is_lost_as_well(front: Front) -> None:
     room, _ = front.open_room(), front.open_room()
     worker = front.worker_of(room)
     os.kill(worker["pid"], signal.SIGSTOP)
-    took = wait_for(lambda: _is_elsewhere(front, room, worker["url"]), 20)
+    took = wait_for(lambda: is_elsewhere(front, room, worker["url"]), 20)
     assert took > SILENT_SECONDS - 1  # not at the first moment of silence
     wait_for(lambda: not Path(f"/proc/{worker['pid']}").exists())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.engines import toy_bundle
 from tests.streamer.cluster.callers import until, watching
-from tests.streamer.cluster.fronts import front_on, wait_for
+from tests.streamer.cluster.fronts import front_on, is_elsewhere, wait_for
 from tests.streamer.http.test_scenes import JPEG, picture
 
 FACES = "30,30,140,140;160,30,270,140"
@@ -36,8 +36,7 @@ def test_rooms_show_it_wherever_they_are(ray_address: str, tmp_path: Path) -> No
 
         asyncio.run(watch(), debug=False)
         os.kill(worker["pid"], signal.SIGKILL)
-        wait_for(lambda: front.where(room).status_code == 307, DUE)
-        assert front.worker_of(room)["pid"] != worker["pid"]
+        wait_for(lambda: is_elsewhere(front, room, worker["url"]), DUE)
         asyncio.run(watch(), debug=False)
 
         assert front.http.delete(f"/scenes/{scene}").status_code == 204
