@@ -246,16 +246,20 @@ class Fleet:
         """Whether a room ended because its worker was lost."""
         return room_id in self._lost and not any(room_id in m.rooms for m in self.members)
 
-    async def gather(self, method: str) -> list[tuple[Member, list[str]]]:
+    async def gather(self, method: str, *args: object) -> list[tuple[Member, list[str]]]:
         """Ask every worker for a list; one that is lost meanwhile has none."""
 
         async def ask(member: Member) -> tuple[Member, list[str]]:
             try:
-                return member, await member.worker.call(method)
+                return member, await member.worker.call(method, *args)
             except WorkerLostError:
                 return member, []
 
         return list(await asyncio.gather(*map(ask, self.members)))
+
+    async def forget(self, scene_id: str) -> None:
+        """Let every worker forget an uploaded picture."""
+        await self.gather("forget", scene_id)
 
     async def drain(self, seconds: float) -> None:
         """Take nobody new and let every worker say goodbye; never longer than this."""

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from streamer.cluster.fleet import LOST, Fleet
 from streamer.cluster.ticket_door import PREFIX
 from streamer.cluster.tickets import SECONDS, Ticket, TicketKey
-from streamer.http import whep_routes, whip_routes
+from streamer.http import scene_routes, whep_routes, whip_routes
 from streamer.http.guard import Caller
 from streamer.http.origins import DEFAULT_PORTS, OriginRules
 from streamer.http.problem import Code, Problem
@@ -131,6 +131,15 @@ async def list_rooms(guide: GuideDep, _: AdminDep) -> RoomList:
     found = await guide.fleet.gather("views")
     rooms = [RoomView.model_validate_json(view) for _member, views in found for view in views]
     return RoomList(rooms=rooms, most_rooms=sum(each.slots for each in guide.fleet.members))
+
+
+@router.delete("/scenes/{scene_id}", status_code=204)
+async def remove_scene(
+    scene_id: str, guide: GuideDep, services: ServicesDep, caller: AdminDep
+) -> None:
+    """Forget an uploaded picture, here and at every worker; rooms that show it go on."""
+    await scene_routes.remove_scene(scene_id, services, caller)
+    await guide.fleet.forget(scene_id)
 
 
 @router.get("/workers")

@@ -87,6 +87,10 @@ class Worker:
         """Open a room of a lost worker; see `WorkerServer.reopen`."""
         return self._call(self._there.reopen(room_id, spec, parcel))
 
+    def forget(self, scene_id: str) -> list[str]:
+        """Forget an uploaded picture; names it if there was one."""
+        return self._call(self._there.forget(scene_id))
+
     def views(self) -> list[str]:
         """Show every room, each as JSON."""
         return self._call(self._there.views())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 from starlette.responses import Response
 
@@ -88,12 +87,10 @@ class WorkerServer:
 
     async def _take(self, scene_id: str, parcel: Parcel | None) -> None:
         """Keep the picture that was uploaded to the front; forget one that the front has not."""
-        shelf = self._services.shelf
         if parcel is None:
-            with suppress(NotFound):  # most scenes are the bundle's
-                shelf.remove(scene_id)
+            await self.forget(scene_id)  # most scenes are the bundle's, and stay
             return
-        loop = asyncio.get_running_loop()
+        loop, shelf = asyncio.get_running_loop(), self._services.shelf
         await loop.run_in_executor(self._services.lane, shelf.take, scene_id, parcel)
 
     async def open(self, wish: RoomWish, parcel: Parcel | None) -> Answer:
@@ -126,6 +123,14 @@ class WorkerServer:
             logger.info("room %s cannot be opened again here: %s", room_id, error)
             return 0
         return self._opened
+
+    async def forget(self, scene_id: str) -> list[str]:
+        """Forget an uploaded picture; names it if there was one."""
+        try:
+            self._services.shelf.remove(scene_id)
+        except NotFound:
+            return []
+        return [scene_id]
 
     async def views(self) -> list[str]:
         """Show every room, each as JSON."""

@@ -39,9 +39,12 @@ def test_rooms_show_it_wherever_they_are(ray_address: str, tmp_path: Path) -> No
         wait_for(lambda: is_elsewhere(front, room, worker["url"]), DUE)
         asyncio.run(watch(), debug=False)
 
+        now = front.worker_of(room)["url"]
+        assert front.http.get(f"{now}/scenes/{scene}").json()["name"] == "us"
         assert front.http.delete(f"/scenes/{scene}").status_code == 204
-        gone = front.http.post("/rooms", json={"scene": scene})
-        assert gone.status_code == 404, "a worker may know it still, but nobody is shown it"
+        assert front.http.get(f"{now}/scenes/{scene}").status_code == 404, "not there either"
+        assert front.http.post("/rooms", json={"scene": scene}).status_code == 404
+        assert front.http.delete(f"/scenes/{scene}").status_code == 404
         wait_for(lambda: len(front.workers()) == 2)
         os.kill(front.worker_of(room)["pid"], signal.SIGKILL)
         wait_for(lambda: front.where(room).status_code == 410, DUE)
