@@ -216,17 +216,18 @@ def choose_moment(
     clip: EncodedClip, config: WindowConfig, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Choose an example's first latent frame, and its still picture."""
-    is_lively = bool(config.lively_share) and rng.random() < config.lively_share
-    moments = [_calm_moment(clip, config, rng) for _ in range(LOOKS if is_lively else 1)]
+    last = clip.frames - config.latent_frames
+    if last == 0 and len(clip.stills) == 1:
+        return 0, 0
+    if not config.lively_share or rng.random() >= config.lively_share:
+        return _calm_moment(clip, config, last, rng)
+    moments = [_calm_moment(clip, config, last, rng) for _ in range(LOOKS)]
     return max(moments, key=lambda each: _liveliness(clip, each, config.latent_frames))
 
 
 def _calm_moment(
-    clip: EncodedClip, config: WindowConfig, rng: np.random.Generator
+    clip: EncodedClip, config: WindowConfig, last: int, rng: np.random.Generator
 ) -> tuple[int, int]:
-    last = clip.frames - config.latent_frames
-    if last == 0 and len(clip.stills) == 1:
-        return 0, 0
     first = int(rng.integers(last + 1))
     if not config.calm_share or rng.random() >= config.calm_share:
         return first, int(rng.integers(len(clip.stills)))

@@ -125,7 +125,7 @@ class SceneSource:
         still = int(rng.integers(len(clip.stills)))
         if not is_listener:
             first = int(rng.integers(clip.frames - frames + 1))
-            if self.windows.calm_share:
+            if self.windows.calm_share or self.windows.lively_share:
                 first, still = choose_moment(clip, self.windows, rng)
             return panel(clip, first, frames, width, still)
         starts = quiet_starts(clip, frames)
