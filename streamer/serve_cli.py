@@ -13,7 +13,7 @@ import typer
 
 from engines.command_line import BundleOption, errors_in_one_line
 from engines.conversation import Turn
-from streamer.cluster.front import front_settings, serve_cluster
+from streamer.cluster.front import check_settings, serve_cluster
 from streamer.cluster.ray_cluster import RayCluster
 from streamer.demo import open_demo, talk
 from streamer.errors import StreamerError
@@ -103,9 +103,9 @@ def _serve(settings: Settings, *, has_demo: bool, is_shown: bool) -> None:
     stage.close()
 
 
-def _serve_cluster(asked: Settings) -> None:
+def _serve_cluster(settings: Settings) -> None:
     try:
-        settings = front_settings(asked)
+        check_settings(settings)
         cluster = RayCluster(settings)
         stage = open_stage(settings)
         try:

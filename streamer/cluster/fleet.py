@@ -13,6 +13,7 @@ from streamer.cluster.messages import HOLD_SECONDS, Answer, Census, Place
 from streamer.cluster.ray_cluster import RayCluster, RayWorker, WorkerLostError
 from streamer.errors import SessionLimit
 from streamer.http.problem import Code, Problem
+from streamer.http.rest_models import RoomWish
 from streamer.http.scene_shelf import Parcel
 from streamer.rooms.opening import RoomSpec
 
@@ -200,17 +201,19 @@ class Fleet:
             members = sorted(self._members.values(), key=lambda each: -each.free)
             yield from (each for each in members if each.free > 0)
 
-    async def open(self, wish: bytes, scene: str) -> Answer:
-        """Open a room of a scene where there is place.
+    async def open(self, wish: RoomWish) -> Answer:
+        """Open a room where there is place.
 
         Raises:
             SessionLimit: when there is none, or the front is about to stop.
         """
         answer: Answer | None = None
+        said = wish.model_dump_json().encode()
         for member in self._with_place():
             member.opening += 1
             try:
-                answer = await member.worker.call("open", wish, self._parcel_of(scene))
+                parcel = self._parcel_of(wish.scene)
+                answer = await member.worker.call("open", said, parcel)
             except WorkerLostError:
                 continue
             finally:

@@ -53,8 +53,8 @@ def build_front(settings: Settings, stage: Stage, fleet: Fleet, tickets: TicketK
     return built
 
 
-def front_settings(settings: Settings) -> Settings:
-    """Give the settings that a cluster can keep.
+def check_settings(settings: Settings) -> None:
+    """Refuse settings that a cluster cannot keep.
 
     Raises:
         SettingsError: when it cannot be a cluster.
@@ -67,7 +67,6 @@ def front_settings(settings: Settings) -> Settings:
             "auth.key_file is not text, and workers are told the key as text; "
             "make one with `openssl rand -base64 48`"
         ) from error
-    return settings
 
 
 async def serve_cluster(

@@ -122,7 +122,7 @@ GuideDep = Annotated[Guide, Depends(guide_of)]
 @router.post("/rooms")
 async def open_room(wish: RoomWish, guide: GuideDep, _: AdminDep) -> Response:
     """Open a room on the emptiest worker."""
-    return (await guide.fleet.open(wish.model_dump_json().encode(), wish.scene)).response()
+    return (await guide.fleet.open(wish)).response()
 
 
 @router.get("/rooms")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from engines.manifest import NetworkEntry, TensorEntry
 from engines.runtimes.base import Buffer, CpuOptions, Runtime
 from engines.runtimes.choice import RuntimeName, start
 from engines.runtimes.host_memory import HostBuffer
-from engines.runtimes.ort import OrtOptions, OrtRuntime
+from engines.runtimes.ort import FEW_FLOPS, OrtOptions, OrtRuntime
 
 CPU_RUNTIMES = ["onnxruntime", "openvino"]
 
@@ -135,3 +136,23 @@ def test_blending_and_copying_tokens() -> None:
 def test_threads_are_a_small_number(threads: int) -> None:
     with pytest.raises(InputError, match="from 1 to 256"):
         start("onnxruntime", threads)
+
+
+@pytest.mark.parametrize(
+    ("flops", "threads"), [(None, 2), (FEW_FLOPS, 2), (FEW_FLOPS - 1, 1)], ids=str
+)
+def test_small_networks_compute_on_one_thread(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, flops: int | None, threads: int
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    asked: list[int] = []
+
+    class Session(onnxruntime.InferenceSession):  # type: ignore[misc, name-defined]
+        def __init__(self, path: str, settings: Any, **others: Any) -> None:
+            asked.append(settings.intra_op_num_threads)
+            super().__init__(path, settings, **others)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
+    entry = entry_of(bundle).model_copy(update={"flops": flops})
+    start("onnxruntime", 2).load(bundle.folder / entry.files[0].path, entry)
+    assert asked == [threads]

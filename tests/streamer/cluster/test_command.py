@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streamer.cluster.addresses import check_host, listening_settings, worker_url
-from streamer.cluster.front import front_settings
+from streamer.cluster.front import check_settings
 from streamer.cluster.messages import Place
 from streamer.cluster.ray_cluster import worker_settings
 from streamer.errors import SettingsError
@@ -111,7 +111,7 @@ def test_a_key_that_is_no_text_is_refused_before_anything_starts(tmp_path: Path)
     file = tmp_path / "key"
     file.write_bytes(b"\xff" * 32)
     with pytest.raises(SettingsError, match="not text"):
-        front_settings(load_settings(None, {"auth": {"key_file": str(file)}}))
+        check_settings(load_settings(None, {"auth": {"key_file": str(file)}}))
 
 
 def test_an_unknown_part_of_a_url_is_refused() -> None:
