@@ -104,6 +104,14 @@ class LoadServer:
         self._rooms.append(room)
         return room
 
+    async def picture(self, scene: Scene) -> bytes | None:
+        """Fetch the picture of a scene, a JPEG; None where it has none, as bars."""
+        try:
+            answer = await self._http.get(f"/scenes/{scene.id}/picture.jpg")
+        except httpx2.HTTPError:
+            return None
+        return answer.content if answer.status_code == 200 else None
+
     async def figures(self) -> Figures | None:
         """Read /metrics; None where that is not allowed, or not answered."""
         try:

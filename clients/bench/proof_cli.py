@@ -15,6 +15,7 @@ from rich.status import Status
 
 from clients.bench import proof_film, proof_judges, proof_report
 from clients.bench.errors import BenchError
+from clients.bench.judges import judge
 from clients.bench.load_errors import LoadError
 from clients.bench.load_machine import hardware, program_commit
 from clients.bench.proof_report import Report
@@ -103,7 +104,7 @@ def _judge(out: Path, taken: Taken, status: Status) -> dict[str, Any]:
     status.update("The judges watch and listen")
     seats = [placed.seat for placed in taken.voices]
     words = proof_judges.command(out, seats, taken.scene.people, has_picture=taken.has_picture)
-    return proof_judges.summary(proof_judges.judge(words, out / "quality.json"))
+    return proof_judges.summary(judge(words, out / "quality.json"))
 
 
 def _clip(out: Path, taken: Taken, seconds: float, status: Status) -> int:

@@ -1,15 +1,10 @@
-"""Asks `parley bench quality`, as a process: the benches import nothing of what they measure."""
+"""What a proof asks the judges, and what it tells of their answer."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from clients.bench.errors import BenchError
 
 
 def command(out: Path, seats: Sequence[int], people: int, *, has_picture: bool) -> list[str]:
@@ -20,25 +15,6 @@ def command(out: Path, seats: Sequence[int], people: int, *, has_picture: bool) 
     if has_picture:
         words += ["--reference", str(out / "scene.jpg")]
     return [*words, "--json", str(out / "quality.json")]
-
-
-def judge(words: Sequence[str], report: Path) -> dict[str, Any]:
-    """Run the judges; blocks, about as long as the film lasts.
-
-    Raises:
-        BenchError: when they cannot; the film and the voices are there all the same.
-    """
-    done = subprocess.run(  # noqa: S603  # our own command, as a list
-        [sys.executable, "-m", "parley", *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        said = done.stderr.strip().splitlines()
-        raise BenchError(
-            f"the judges did not judge: {said[-1] if said else 'no word'} "
-            f"(repeat them by: parley {' '.join(words)})"
-        )
-    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
-    return found
 
 
 def summary(quality: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,7 +103,9 @@ async def _call(wish: Wish, script: Script, microphones: dict[int, Path], tell: 
         httpx2.AsyncClient(headers=headers, timeout=HTTP_S, follow_redirects=True) as http,
     ):
         scene = await server.scene(max(microphones) + 1, wish.scene)
-        has_picture = await _save_picture(http, f"{wish.url}/scenes/{scene.id}/picture.jpg", wish)
+        picture = await server.picture(scene)
+        if picture is not None:
+            (wish.out / "scene.jpg").write_bytes(picture)
         room = await server.open_room(scene)
         if isinstance(room, Refused):
             raise BenchError(f"the server opens no room now ({room.why}); end one, or wait")
@@ -120,7 +121,7 @@ async def _call(wish: Wish, script: Script, microphones: dict[int, Path], tell: 
             step = _step(before, after, time.monotonic() - began)
         finally:
             await viewer.leave()
-    return _Called(scene, viewer, spoken, step, has_picture)
+    return _Called(scene, viewer, spoken, step, picture is not None)
 
 
 async def _talk(script: Script, spoken: Sequence[Speaker], tell: Tell) -> None:
@@ -130,16 +131,6 @@ async def _talk(script: Script, spoken: Sequence[Speaker], tell: Tell) -> None:
         await asyncio.gather(*(speaker.look(at_s) for speaker in spoken))
         tell(f"{at_s:.0f} of {script.seconds + AFTER_S:.0f} s")
         await asyncio.sleep(max(0.0, began + at_s + LOOK_S - time.monotonic()))
-
-
-async def _save_picture(http: httpx2.AsyncClient, address: str, wish: Wish) -> bool:
-    """Save the scene's own picture; bars have none."""
-    with contextlib.suppress(httpx2.HTTPError):
-        answer = await http.get(address)
-        if answer.status_code == 200:
-            (wish.out / "scene.jpg").write_bytes(answer.content)
-            return True
-    return False
 
 
 def _step(before: Figures | None, after: Figures | None, seconds: float) -> ServerStep | None:

@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
 from rich.console import Console
 
+from clients.bench.errors import BenchError
 from clients.bench.load_errors import LoadError
 from clients.bench.load_machine import hardware, program_commit
 from clients.bench.load_speech import sentence
+from clients.bench.soak_faces import with_identity
 from clients.bench.soak_plot import draw
 from clients.bench.soak_report import Report, for_terminal, markdown
 from clients.bench.soak_run import Sentences, Soaked, SoakPlan, run
@@ -36,7 +38,7 @@ EVERY_S = (2.0, 10.0)
 def soak(  # noqa: PLR0913  # each is an option of the command
     *,
     out: Annotated[
-        Path, typer.Option(help="Folder for soak.json, soak.png and table.md.", metavar="DIR")
+        Path, typer.Option(help="Folder for soak.json, soak.png, table.md, a film.", metavar="DIR")
     ],
     minutes: Annotated[float, typer.Option(min=0.2, help="How long; 2 to try it.")] = 60.0,
     rooms: Annotated[int, typer.Option(min=1, help="Rooms, each with a viewer.")] = 2,
@@ -62,6 +64,9 @@ def soak(  # noqa: PLR0913  # each is an option of the command
     generator: Annotated[
         str, typer.Option(help="Of a server that the bench starts: bundle, or null for bars.")
     ] = "",
+    is_judged: Annotated[
+        bool, typer.Option("--judge/--no-judge", help="Let `parley bench quality` tell faces.")
+    ] = True,
     seed: Annotated[int, typer.Option(help="Of who says what, and of what gets lost.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -71,13 +76,14 @@ def soak(  # noqa: PLR0913  # each is an option of the command
     every_s = min(max(seconds / LOOKS, EVERY_S[0]), EVERY_S[1])
     plan = SoakPlan(
         url=url, token=token, scenes=scene or (), rooms=rooms, seconds=seconds, every_s=every_s,
-        loss=loss / 100, seed=seed,
+        loss=loss / 100, seed=seed, out=out,
     )  # fmt: skip
     try:
         out.mkdir(parents=True, exist_ok=True)
         sentences = _sentences(voice or [], seed)
         soaked = asyncio.run(_run(plan, sentences, bundle, generator))
-        report = _report(plan, soaked, began_at)
+        judged = _judge(soaked) if is_judged else Judged(soaked.samples, None)
+        report = _report(plan, soaked, judged, began_at)
         _write(out, report)
     except (LoadError, InputError, OSError) as error:
         typer.echo(f"parley bench soak: {error}", err=True)
@@ -130,7 +136,24 @@ def _read(path: Path, rate: int) -> Pcm:
     return np.frombuffer(b"".join(read_file(path, rate)), "<i2").astype(np.int16)
 
 
-def _report(plan: SoakPlan, soaked: Soaked, began_at: str) -> Report:
+class Judged(NamedTuple):
+    """Every look, with what the judges say of its faces."""
+
+    samples: list[Sample]
+    why_not: str | None  # they do not
+
+
+def _judge(soaked: Soaked) -> Judged:
+    """Let the judges watch; an hour of figures is told without them, too."""
+    with Console(stderr=True).status("The judges look at faces"):
+        try:
+            rooms = [film.judged() for film in soaked.films]
+        except BenchError as error:
+            return Judged(soaked.samples, str(error))
+    return Judged(with_identity(soaked.samples, rooms), None)
+
+
+def _report(plan: SoakPlan, soaked: Soaked, judged: Judged, began_at: str) -> Report:
     return Report(
         began_at=began_at,
         commit=program_commit(),
@@ -144,8 +167,9 @@ def _report(plan: SoakPlan, soaked: Soaked, began_at: str) -> Report:
         datagrams=soaked.carried,
         lost=soaked.lost,
         failed=soaked.failed,
-        samples=soaked.samples,
-        trends=trends(soaked.samples),
+        unjudged=judged.why_not,
+        samples=judged.samples,
+        trends=trends(judged.samples),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,8 +14,10 @@ from matplotlib.figure import Figure
 from clients.bench.soak_samples import Sample, series, settling_s
 from clients.bench.soak_trend import Trend
 
-SIZE_INCHES = (14.0, 10.5)
+SIZE_INCHES = (14.0, 12.5)
 DPI = 100
+TITLE_COLUMNS = 150
+SAME_PERSON = 0.45  # distances below are one person's (docs/judges.md)
 COLUMNS = 3
 SMOOTHED = 9  # looks, of the line over the dots
 GOOD, BAD, DOT = "#1b6e3c", "#b3261e", "#8aa4c8"
@@ -28,8 +31,11 @@ PANELS = {
     "real_time_factor": "real-time factor of chunks",
     "mic_to_send_ms": "microphone to sending, ms",
     "bot_to_send_ms": "bot's push to sending, ms",
+    "clear_ms": "interrupting, until confirmed, ms",
     "skew_ms": "pictures after sound, change, ms",
+    "fps": "pictures a second at the worst viewer",
     "sharpness": "sharpness, gray levels",
+    "identity": "identity, mean distance",
 }
 
 
@@ -39,8 +45,8 @@ def draw(path: Path, samples: Sequence[Sample], trends: Sequence[Trend], title: 
     minutes = [each.at_s / 60 for each in samples]
     figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=12)
-    places = figure.subplots(len(PANELS) // COLUMNS + 1, COLUMNS).ravel()
+    figure.suptitle(fill(title, TITLE_COLUMNS), fontsize=12)
+    places = figure.subplots(-(-(len(PANELS) + 3) // COLUMNS), COLUMNS).ravel()
     settled = settling_s(samples[-1].at_s) / 60
     for axes, (name, label) in zip(places, PANELS.items(), strict=False):
         _panel(axes, minutes, found[name], by_name.get(name))
@@ -48,8 +54,7 @@ def draw(path: Path, samples: Sequence[Sample], trends: Sequence[Trend], title: 
     rest = places[len(PANELS) :]
     _colors(rest[0], minutes, found, by_name)
     _drops(rest[1], minutes, samples)
-    _panel(rest[2], minutes, found["fps"], None)
-    rest[2].set_title("pictures a second at the worst viewer", fontsize=9, loc="left")
+    _faces(rest[2], minutes, samples)
     for axes in places:
         axes.axvspan(0, settled, color="#000000", alpha=0.05, lw=0)
         axes.tick_params(labelsize=8)
@@ -110,6 +115,20 @@ def _colors(
         if "red" in by_name:
             axes.axhline(side * by_name["red"].allowed, color=BAD, lw=0.9, ls="--")
     axes.set_title("mean color, change, levels", fontsize=9, loc="left")
+
+
+def _faces(axes: Axes, minutes: Sequence[float], samples: Sequence[Sample]) -> None:
+    """Draw each person's distance, smoothed, and where another person's begins."""
+    known = [(t, each.identity) for t, each in zip(minutes, samples, strict=True) if each.identity]
+    for person, apart in enumerate(zip(*(each for _, each in known), strict=True)):
+        smooth, label = _smoothed(apart), f"person {person + 1}"
+        axes.plot([t for t, _ in known], smooth, color=LINES[person % len(LINES)], label=label)
+    if known:
+        axes.axhline(SAME_PERSON, color=BAD, lw=0.9, ls="--")
+        axes.set_ylim(0, SAME_PERSON * 1.2)
+        axes.set_xlim(0, minutes[-1] * 1.01)
+        axes.legend(fontsize=7, frameon=False, ncols=len(LINES))
+    axes.set_title("identity of each; above the line it is another", fontsize=9, loc="left")
 
 
 def _drops(axes: Axes, minutes: Sequence[float], samples: Sequence[Sample]) -> None:

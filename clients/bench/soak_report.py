@@ -30,6 +30,7 @@ NAMES = {
     "green": "mean green",
     "blue": "mean blue",
     "sharpness": "sharpness",
+    "identity": "distance of faces to their picture",
 }
 HEADINGS = ("figure", "at first", "at last", "a minute", "change", "allowed", "")
 
@@ -50,6 +51,7 @@ class Report:
     datagrams: int
     lost: int
     failed: dict[str, int]
+    unjudged: str | None  # why identity was not
     samples: list[Sample]
     trends: list[Trend]
 
@@ -93,6 +95,7 @@ def sentences(report: Report) -> list[str]:
     failed = ", ".join(f"{count} times {why}" for why, count in report.failed.items()) or "nothing"
     rates = sorted(each.fps for each in samples if each.fps is not None)
     machine = report.hardware
+    judges = [] if report.unjudged is None else [f"identity was not judged: {report.unjudged}"]
     return [
         f"{sum(each.sentences for each in samples)} sentences, "
         f"{sum(each.interrupted for each in samples)} of them interrupted; a seat taken "
@@ -101,6 +104,7 @@ def sentences(report: Report) -> list[str]:
         f"{rates[len(rates) // 2] if rates else 0:.1f} pictures a second at the worst viewer "
         f"(median look); viewers lost and back {sum(each.viewers_lost for each in samples)} times",
         f"frames dropped by the server: {reasons}",
+        *judges,
         f"{machine.processor}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}; "
         f"commit {report.commit}; {report.began_at}; {report.rooms} rooms, "
         f"{', '.join(report.scenes)}, {report.seconds / 60:g} minutes, {report.loss:.0%} loss",

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import cycle, islice
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -19,6 +20,7 @@ import psutil
 from clients.bench.load_errors import LoadError
 from clients.bench.load_machine import find_server
 from clients.bench.load_server import LoadServer, Refused, Scene
+from clients.bench.soak_faces import TimeLapse
 from clients.bench.soak_relay import LossyRelay
 from clients.bench.soak_samples import Sample, ServerLook, look_at, sample, settling_s
 from clients.bench.soak_viewer import SoakViewer
@@ -40,6 +42,7 @@ class SoakPlan:
     every_s: float  # between two looks
     loss: float  # share of datagrams, each way
     seed: int
+    out: Path  # where films go
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Soaked:
 
     scenes: tuple[Scene, ...]  # of the rooms by turns
     samples: list[Sample]
+    films: list[TimeLapse]  # of each room
     failed: dict[str, int]  # of the voices, by what went wrong
     carried: int  # datagrams
     lost: int
@@ -71,6 +75,7 @@ class _Soak:
     sentences: Sentences
     stack: AsyncExitStack  # closes relays
     rooms: list[str] = field(default_factory=list)
+    films: list[TimeLapse] = field(default_factory=list)  # of each room
     viewers: list[SoakViewer] = field(default_factory=list)  # one of each room
     voices: list[Voice] = field(default_factory=list)
     relays: list[LossyRelay] = field(default_factory=list)
@@ -85,11 +90,12 @@ class _Soak:
         self.relays.append(made)
         return made
 
-    async def fill(self, room: str, people: int) -> None:
+    async def fill(self, room: str, scene: Scene) -> None:
         """Let a viewer and a voice for every seat come: bots and microphones by turns."""
+        self.films.append(await self._film(scene))
         self.rooms.append(room)
         self.viewers.append(await self._viewer(room))
-        for seat in range(people):
+        for seat in range(scene.people):
             seed = self.plan.seed + 100 + len(self.voices)
             if len(self.voices) % 2 == 0:
                 at = (self.plan.url, room, seat, self.plan.token)
@@ -98,6 +104,13 @@ class _Soak:
                 call = partial(new_call, self.http, self.plan.url, room, seat)
                 said = self.sentences.microphone
                 self.voices.append(MicrophoneVoice(call, self.relay, said, seed))
+
+    async def _film(self, scene: Scene) -> TimeLapse:
+        film = self.stack.enter_context(TimeLapse(self.plan.out, len(self.rooms), scene))
+        picture = await self.server.picture(scene)
+        if picture is not None:
+            film.compare_with(picture)
+        return film
 
     async def _viewer(self, room: str) -> SoakViewer:
         relay = await self.stack.enter_async_context(self.relay())
@@ -132,6 +145,9 @@ class _Soak:
             for each in said:
                 self.failed.update(each.failed)
             seen = [viewer.look() for viewer in self.viewers]
+            for film, each_seen in zip(self.films, seen, strict=True):
+                if each_seen.picture is not None:
+                    film.add(len(samples), each_seen.picture)
             at_s = time.monotonic() - began
             if at_s >= settling_s(self.plan.seconds):
                 for viewer in self.viewers:
@@ -167,7 +183,7 @@ async def run(plan: SoakPlan, sentences: Sentences, tell: Callable[[Sample], Non
             room = await server.open_room(scene)
             if isinstance(room, Refused):
                 raise LoadError(f"the server opens no room now ({room.why}); raise limits.rooms")
-            await soak.fill(room, scene.people)
+            await soak.fill(room, scene)
         tasks = [asyncio.create_task(voice.run(), name="voice") for voice in soak.voices]
         try:
             samples = await soak.watch(process, tell)
@@ -179,6 +195,7 @@ async def run(plan: SoakPlan, sentences: Sentences, tell: Callable[[Sample], Non
     return Soaked(
         scenes=scenes,
         samples=samples,
+        films=soak.films,
         failed=dict(soak.failed),
         carried=sum(relay.carried for relay in soak.relays),
         lost=sum(relay.dropped for relay in soak.relays),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import psutil
@@ -17,6 +17,7 @@ from clients.bench.soak_voices import Spoken
 MEGABYTE = 1e6
 SETTLING_S = 60.0  # caches fill, first bots come; of a short run a quarter
 DROPS = "parley_frames_dropped_total"
+MANY = ("rgb", "identity", "dropped")  # numbers in one field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Sample:
     fps: float | None  # the worst room
     rgb: tuple[float, float, float] | None  # mean of the rooms
     sharpness: float | None
+    # Each person's distance to the scene's picture, room after room; .25 is one person, .65 two.
+    identity: tuple[float, ...] | None
     dropped: dict[str, int]  # frames since the last look, by reason
     sentences: int
     interrupted: int
@@ -61,6 +64,7 @@ BOUNDS: Mapping[str, Bound] = {
         Bound(name="green", unit="levels", most=2.0, share=0.0, side="both"),
         Bound(name="blue", unit="levels", most=2.0, share=0.0, side="both"),
         Bound(name="sharpness", unit="levels", most=0.0, share=0.1, side="both"),
+        Bound(name="identity", unit="", most=0.05, share=0.0, side="up"),
     )
 }
 
@@ -117,6 +121,7 @@ def sample(
         fps=min((each.fps for each in seen), default=None),
         rgb=(red, green, blue) if colors else None,
         sharpness=sum(sharp) / len(sharp) if sharp else None,
+        identity=None,  # is judged when all is over
         dropped=_dropped(before.figures, after.figures),
         sentences=sum(each.sentences for each in said),
         interrupted=sum(each.interrupted for each in said),
@@ -140,11 +145,14 @@ def mean_between(before: Figures | None, after: Figures | None, histogram: str) 
 def series(samples: Sequence[Sample]) -> dict[str, list[float | None]]:
     """Give each figure over time, by its name; colors apart."""
     found: dict[str, list[float | None]] = {}
-    numbers = [field.name for field in fields(Sample) if field.name not in ("rgb", "dropped")]
+    numbers = [field.name for field in fields(Sample) if field.name not in MANY]
     for name in numbers:
         found[name] = [getattr(each, name) for each in samples]
     for n, color in enumerate(("red", "green", "blue")):
         found[color] = [None if each.rgb is None else each.rgb[n] for each in samples]
+    found["identity"] = [
+        None if each.identity is None else fmean(each.identity) for each in samples
+    ]
     found["dropped"] = [float(sum(each.dropped.values())) for each in samples]
     return found
 

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from clients.bench.soak_relay import LossyRelay
 from clients.bench.soak_whep import CLOCKS_HZ, Call, Unwrapped, tap_packets
 
+Picture = NDArray[np.uint8]  # [H, W, 3]
+
 EVERY = 5  # pictures are looked at: each would cost more than decoding it
 LEAST_LATE = 5  # packets, to say how late they came
 
@@ -33,6 +35,7 @@ class Seen:
     rgb: tuple[float, float, float] | None  # mean, 0 to 255
     sharpness: float | None  # mean distance of a pixel from its four neighbors' mean, gray levels
     skew_ms: float | None  # pictures after their sound, against what it was at first
+    picture: Picture | None  # the last
     is_connected: bool
 
 
@@ -74,6 +77,7 @@ class SoakViewer:
         self._since = now()
         self._colors: list[NDArray[np.float64]] = []
         self._sharp: list[float] = []
+        self._last: av.VideoFrame | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -106,12 +110,14 @@ class SoakViewer:
         frames, self._frames = self._frames, 0
         colors, self._colors = self._colors, []
         sharp, self._sharp = self._sharp, []
+        last, self._last = self._last, None
         red, green, blue = np.mean(colors, axis=0).tolist() if colors else (0.0, 0.0, 0.0)
         return Seen(
             fps=frames / seconds,
             rgb=(red, green, blue) if colors else None,
             sharpness=float(np.mean(sharp)) if sharp else None,
             skew_ms=self._skew_ms(),
+            picture=None if last is None else _rgb(last),
             is_connected=self.is_connected,
         )
 
@@ -138,9 +144,10 @@ class SoakViewer:
 
     def _show(self, frame: av.VideoFrame) -> None:
         self._frames += 1
+        self._last = frame
         self._looked_at += 1
         if self._looked_at % EVERY == 0:
-            picture = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            picture = _rgb(frame)
             self._colors.append(picture.mean(axis=(0, 1)))
             self._sharp.append(sharpness(picture))
 
@@ -154,7 +161,11 @@ async def _drain(track: MediaStreamTrack, show: Callable[[av.VideoFrame], None] 
                 show(frame)
 
 
-def sharpness(picture: NDArray[np.uint8]) -> float:
+def _rgb(frame: av.VideoFrame) -> Picture:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+
+
+def sharpness(picture: Picture) -> float:
     """Give the mean distance of a pixel from the mean of its four neighbors, in gray levels.
 
     Args:

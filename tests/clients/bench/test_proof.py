@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from clients.bench import proof_judges
 from clients.bench.errors import BenchError
+from clients.bench.judges import judge
 from clients.bench.proof_browser import Playout
 from clients.bench.proof_cli import proof
 from clients.bench.proof_film import FPS
@@ -113,7 +114,7 @@ def test_the_judges_are_asked_for_every_voice_and_say_why_not(tmp_path: Path) ->
     assert words[words.index("--people") + 1] == "3"
     assert words[words.index("--reference") + 1] == str(tmp_path / "scene.jpg")
     with pytest.raises(BenchError, match=r"the judges did not judge: .*repeat them by: parley"):
-        proof_judges.judge(words, tmp_path / "quality.json")
+        judge(words, tmp_path / "quality.json")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 import typer
 from PIL import Image
@@ -55,8 +56,14 @@ def test_two_rooms_are_kept_busy_and_judged(tmp_path: Path) -> None:
     assert 0.02 < told["lost"] / (told["lost"] + told["datagrams"]) < 0.08
     names = {each["bound"]["name"] for each in told["trends"]}
     assert {"rss_mb", "files", "threads", "tasks", "mic_to_send_ms", "skew_ms", "red"} <= names
+    assert all(each["identity"] is None for each in samples)
+    assert "the judges did not judge" in told["unjudged"]  # bars have no faces
+    assert f"identity was not judged: {told['unjudged']}" in (tmp_path / "new/table.md").read_text()
     with Image.open(tmp_path / "new" / "soak.png") as picture:
-        assert picture.size == (1400, 1050)
+        assert picture.size == (1400, 1250)
+    for room in range(2):
+        with av.open(tmp_path / "new" / f"room{room}.mp4") as film:
+            assert len(samples) - 2 <= sum(1 for _ in film.decode(video=0)) <= len(samples)
 
 
 @pytest.mark.parametrize(

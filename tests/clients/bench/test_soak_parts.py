@@ -21,7 +21,9 @@ ANSWER = (
     "v=0\r\na=candidate:1 1 udp 2130706431 10.0.0.9 5000 typ host\r\n"
     f"a=candidate:2 1 udp 2130706431 {HOST} 6000 typ host\r\na=end-of-candidates\r\n"
 )
-CALM = Seen(fps=25.0, rgb=(10.0, 20.0, 30.0), sharpness=1.0, skew_ms=2.0, is_connected=True)
+CALM = Seen(
+    fps=25.0, rgb=(10.0, 20.0, 30.0), sharpness=1.0, skew_ms=2.0, picture=None, is_connected=True
+)
 QUIET = Spoken(starts_s=[], clears_s=[], sentences=0, interrupted=0, joined=0, failed={})
 
 
@@ -113,7 +115,14 @@ def test_a_look_counts_what_happened_since_the_one_before() -> None:
         ServerLook(figures(10, 3.0, 5), 100.0, 20.0, 8.0),
         ServerLook(figures(20, 7.0, 8), 101.0, 21.0, 9.0),
     )
-    far = Seen(fps=20.0, rgb=(20.0, 20.0, 20.0), sharpness=3.0, skew_ms=-9.0, is_connected=False)
+    far = Seen(
+        fps=20.0,
+        rgb=(20.0, 20.0, 20.0),
+        sharpness=3.0,
+        skew_ms=-9.0,
+        picture=None,
+        is_connected=False,
+    )
     busy = Spoken(
         starts_s=[0.2, 0.4, 0.3],
         clears_s=[0.05],
@@ -136,7 +145,7 @@ def test_a_look_counts_what_happened_since_the_one_before() -> None:
 
 def test_who_is_told_nothing_says_nothing() -> None:
     nothing = ServerLook(None, None, None, None)
-    unseen = Seen(fps=0.0, rgb=None, sharpness=None, skew_ms=None, is_connected=True)
+    unseen = Seen(fps=0.0, rgb=None, sharpness=None, skew_ms=None, picture=None, is_connected=True)
     made = sample(5.0, (nothing, nothing), [unseen], [QUIET])
     assert (made.rss_mb, made.mic_to_send_ms, made.rgb, made.dropped) == (None, None, None, {})
     assert mean_between({}, {}, "parley_mic_to_send_seconds") is None
@@ -145,7 +154,14 @@ def test_who_is_told_nothing_says_nothing() -> None:
 def run_of(rss: list[float], red: list[float]) -> list[Sample]:
     looks = [ServerLook(None, each, 20.0, 8.0) for each in rss]
     seen = [
-        Seen(fps=25.0, rgb=(each, 20.0, 30.0), sharpness=1.0, skew_ms=0.0, is_connected=True)
+        Seen(
+            fps=25.0,
+            rgb=(each, 20.0, 30.0),
+            sharpness=1.0,
+            skew_ms=0.0,
+            picture=None,
+            is_connected=True,
+        )
         for each in red
     ]
     return [
