@@ -34,7 +34,8 @@ from export.onnx_file import remove, save
 # Beyond the blocks weights are few and their errors reach everything.
 KEPT_WHOLE = ("time_embedding", "time_projection", "head.head")
 # Convolutions whose outputs are pixels, or places in the reference picture: a step is seen. And
-# small ones whose errors reach everything: where latents enter, and how much reference is let in.
+# small ones whose errors reach everything: where latents enter, how much reference is let in, and
+# where a latent becomes four video frames.
 KEPT_CONVOLUTIONS = (
     "decoder.flow",
     "decoder.out",
@@ -43,6 +44,7 @@ KEPT_CONVOLUTIONS = (
     "decoder.gate16",
     "decoder.gate8",
     "decoder.gate4",
+    "decoder.split",
 )
 
 

@@ -20,6 +20,7 @@ from models.studio.acting_config import ACTED
 from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, MotionGroup
+from models.studio.facing import FacingReader, still_to_turn
 from models.studio.motion import MOTION_CHANNELS, Motion
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
@@ -43,6 +44,7 @@ SHOWN_FACE = {
     MOUTH_CURVES - 1: (1.2, 3.0),  # lip gap in 10 mm
 }
 TOLD = ("motion", "motion_known", "people")  # the names that the transformer's networks give them
+FACING = "facing"  # by the picture encoder for the acting network
 REFERENCE = ("ref.picture", "ref.quarter", "ref.eighth", "ref.sixteenth")
 
 
@@ -101,21 +103,22 @@ class Acting(nn.Module):
         curves: Tensor,
         tokens: Tensor,
         noise: Tensor,
-        past: Tensor,
-        memory: Tensor,
+        *others: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Act a chunk.
+        """Act a chunk; the others are where heads look in cells [P], if it is told, then the state.
 
         Gives motion [1, P, T, 56], known [1, P, T, 3] (all of it), turns [P, T, 3] that are to be
         done to the pictures, and the next state.
         """
+        *facing, past, memory = others
         is_known = tokens < self.network.config.words
         words = torch.where(is_known, tokens, torch.ones_like(tokens))
         acted = self.network(features, words, noise, past, memory)
         both = torch.cat([curves, acted.values], dim=-1)
         motion = both.index_select(-1, self.places)[None]
         known = torch.ones_like(motion[..., : len(MotionGroup)])
-        return motion, known, acted.turns, acted.past, acted.state
+        turns = still_to_turn(acted.turns, *facing) if facing else acted.turns
+        return motion, known, turns, acted.past, acted.state
 
 
 def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
@@ -123,6 +126,7 @@ def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
     cfg, people = network.config, shape.people
     lead = (people, shape.video_frames)
     states = {f"{STATE}past": (people, cfg.chunk), f"{STATE}memory": (people, cfg.state)}
+    facing = (TensorSpec(FACING, (people,)),) if shape.is_strip else ()
     return ExportNetwork(
         role="acting",
         label=shape.label,
@@ -132,6 +136,7 @@ def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
             TensorSpec("curves", (*lead, MOUTH_CURVES)),
             TensorSpec("tokens", (1, cfg.length), torch.int64),
             TensorSpec("acting_noise", (people, cfg.chunk)),
+            *facing,
             *(TensorSpec(name, size) for name, size in states.items()),
         ),
         outputs=("motion", "motion_known", "turns", *(f"{STATE_OUTPUT}{name}" for name in states)),
@@ -176,16 +181,22 @@ def beside(parts: Tensor, cells: int) -> Tensor:
 
 
 class PictureEncoder(nn.Module):
-    """The reference picture as the transformer's latent and what the decoder fetches from it."""
+    """The reference picture as the transformer's latent and what the decoder fetches from it.
 
-    def __init__(self, vae: StudioVAE, cells: int) -> None:
-        """Share an autoencoder's weights; pictures are so many cells, each seen by itself."""
+    Of cells it says, too, which way the head in each looks.
+    """
+
+    def __init__(self, vae: StudioVAE, reader: FacingReader | None, cells: int) -> None:
+        """Share networks' weights; pictures are so many cells, each seen by itself."""
         super().__init__()
         self.vae = vae
+        self.reader = reader
         self.cells = cells
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Encode pictures [B, 3, H, W] in -1..1: latents [B, C, 1, h, w], then `ref.*` of cells.
+
+        Last, with a reader, the yaw of each cell's head [P].
 
         Of the picture and its finest features these are tables for `gathered`.
         """
@@ -193,7 +204,8 @@ class PictureEncoder(nn.Module):
         looked = self.vae.look(cells)
         latent = beside(self.vae.encode_picture(cells), self.cells)
         tables = neighbors(looked.picture), neighbors(looked.quarter)
-        return (latent, *tables, looked.eighth, looked.sixteenth)
+        facing = () if self.reader is None else (self.reader(cells),)
+        return (latent, *tables, looked.eighth, looked.sixteenth, *facing)
 
 
 class PictureDecoder(nn.Module):
@@ -256,8 +268,10 @@ def told_specs(vae: StudioVAE, shape: ChunkShape) -> tuple[TensorSpec, ...]:
     return given[:-1] if shape.is_strip else given
 
 
-def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, ExportNetwork]:
-    """Give the roles `picture_encoder` and `vae_decoder` at one size."""
+def picture_networks(
+    vae: StudioVAE, reader: FacingReader | None, shape: ChunkShape
+) -> tuple[ExportNetwork, ExportNetwork]:
+    """Give the roles `picture_encoder` and `vae_decoder` at one size; strips want a reader."""
     b, width = shape.batch * shape.cells, vae.cfg.decoder
     h, w = shape.height_px, shape.width_px // shape.cells
     references = (
@@ -277,9 +291,9 @@ def picture_networks(vae: StudioVAE, shape: ChunkShape) -> tuple[ExportNetwork, 
     encoder = ExportNetwork(
         role="picture_encoder",
         label=shape.label,
-        module=PictureEncoder(vae, shape.cells).eval(),
+        module=PictureEncoder(vae, reader, shape.cells).eval(),
         inputs=(TensorSpec("picture", (shape.batch, 3, h, shape.width_px)),),
-        outputs=("reference", *REFERENCE),
+        outputs=("reference", *REFERENCE, *(() if reader is None else (FACING,))),
     )
     decoder = ExportNetwork(
         role="vae_decoder",
@@ -308,7 +322,7 @@ def shown_pictures(vae: StudioVAE, shape: ChunkShape, picture: Tensor) -> dict[s
     video = swayed(picture, SHOWN_CALLS * shape.video_frames)
     with torch.inference_mode():
         latents = torch.split(vae.encode(video), shape.chunk_frames, dim=2)
-        _, *reference = PictureEncoder(vae, shape.cells)(picture)
+        _, *reference = PictureEncoder(vae, None, shape.cells)(picture)
     named = dict(zip(REFERENCE, reference, strict=True))
     faces = shown_faces(vae, shape)
     stream = tuple(

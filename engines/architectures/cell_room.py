@@ -23,7 +23,7 @@ from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
 FOLLOWED = 0.43  # of the way to where a head should be, each frame, twice: heads are heavy
-TURNED = 0.8  # of what is acted: pictures often look a little to the side themselves
+TURNED = 0.8  # of what is acted: large turns show that a head is no egg
 Shares = NDArray[np.float32]
 Places = NDArray[np.floating]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from engines.manifest import ArtifactError, CellRule, cut_strip, squares_around
 from export.conversations import copy_conversations, read_conversation
@@ -19,8 +20,17 @@ from export.request import ExportRequest, Target, parse_size
 from export.rollout import RollPlan
 from export.scenes import copy_scenes, read_scenes
 from export.shapes import ChunkShape
-from export.studio import SHOWN_CALLS, picture_networks, shown_pictures, swayed
+from export.studio import (
+    SHOWN_CALLS,
+    acting_network,
+    picture_networks,
+    shown_pictures,
+    swayed,
+)
 from export.weights import Weights
+from models.studio.acting import ActingNetwork
+from models.studio.acting_config import studio_acting
+from models.studio.facing import FacingReader
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import studio_vae
 from models.studio.warp import neighbors
@@ -129,6 +139,37 @@ def telling_vae() -> StudioVAE:
     return vae
 
 
+def facing_reader() -> FacingReader:
+    with torch.random.fork_rng():
+        torch.manual_seed(6)
+        return FacingReader().eval()
+
+
+def test_heads_in_cells_are_turned_from_where_they_look() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = ActingNetwork(studio_acting())
+        torch.nn.init.normal_(network.velocity.weight, 0, 0.05)
+    acting = acting_network(network, two_people(64, is_strip=True))
+    assert "facing" not in {each.name for each in acting_network(network, two_people(64)).inputs}
+    generator = torch.Generator().manual_seed(2)
+    given = {
+        each.name: each.zeros()
+        if each.dtype == torch.int64
+        else torch.randn(each.shape, generator=generator)
+        for each in acting.inputs
+    }
+
+    def yaws(*facing: float) -> Tensor:
+        return acting.run(given | {"facing": torch.tensor(facing)})["turns"][..., 0]
+
+    ahead = yaws(0.0, 0.0)
+    assert ahead.abs().max(1).values.min() > 1e-3
+    assert not yaws(9.0, 9.0).clamp(min=0).any(), "nobody turns on to where they look"
+    assert not yaws(-9.0, -9.0).clamp(max=0).any()
+    torch.testing.assert_close(yaws(9.0, 0.0)[1], ahead[1])
+
+
 def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
     scene(tmp_path, "anna")
     picture = read_scenes(tmp_path)[0].tensor()
@@ -137,7 +178,7 @@ def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> 
         torch.manual_seed(3)
         vae = StudioVAE(studio_vae()).eval()
     shown = shown_pictures(vae, shape, picture)
-    encoder, decoder = picture_networks(vae, shape)
+    encoder, decoder = picture_networks(vae, None, shape)
     assert [len(stream) for stream in shown["vae_decoder"]] == [SHOWN_CALLS]
     calls = reference_calls(decoder, {}, shown["vae_decoder"] * 2)
     assert len(calls) == 2 * SHOWN_CALLS
@@ -158,7 +199,7 @@ def test_a_decoder_that_is_told_is_shown_faces_that_move() -> None:
     shape, vae = two_people(256), telling_vae()
     picture = torch.rand(1, 3, 32, 256, generator=torch.Generator().manual_seed(4)) * 2 - 1
     (stream,) = shown_pictures(vae, shape, picture)["vae_decoder"]
-    _, decoder = picture_networks(vae, shape)
+    _, decoder = picture_networks(vae, None, shape)
     calls = reference_calls(decoder, {}, (stream,))
     assert not torch.equal(calls[0].inputs["motion"], calls[1].inputs["motion"])
     blinks = torch.cat([call.inputs["motion"][0, 0, :, 0] for call in calls])
@@ -180,23 +221,24 @@ def test_cells_of_a_strip_are_pictures_of_their_own() -> None:
     vae, strip = telling_vae(), two_people(64, is_strip=True)
     picture = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(4)) * 2 - 1
     (stream,) = shown_pictures(vae, strip, picture)["vae_decoder"]
-    encoder, decoder = picture_networks(vae, strip)
+    encoder, decoder = picture_networks(vae, facing_reader(), strip)
     calls = reference_calls(decoder, {}, (stream,))
     shown = calls[-1].outputs["pixels"]
     assert shown.shape == (1, 4, 32, 64, 3)
     single_shape = replace(two_people(32), people=1, is_strip=True)
     for person, span in enumerate((slice(0, 32), slice(32, 64))):
-        one_encoder, one = picture_networks(vae, single_shape)
+        one_encoder, one = picture_networks(vae, facing_reader(), single_shape)
         seen = one_encoder.run({"picture": picture[..., span]})
         whole = encoder.run({"picture": picture})
         torch.testing.assert_close(
             whole["reference"][..., 2 * person : 2 * person + 2], seen["reference"]
         )
+        torch.testing.assert_close(whole["facing"][person : person + 1], seen["facing"])
         alone = tuple(
             {
                 "latent": each["latent"][..., 2 * person : 2 * person + 2],
                 **{name: each[name][:, person : person + 1] for name in ("motion", "motion_known")},
-                **{name: value for name, value in seen.items() if name != "reference"},
+                **{name: value for name, value in seen.items() if name.startswith("ref.")},
             }
             for each in stream
         )

@@ -19,6 +19,7 @@ from training.studio.shards.reader import Sample
 MARKS = 14  # landmarks of a studio clip: lips 0 and 1, eye corners 3, 4, 8, 9
 GAP_MM_PX = 2.0  # a doll's millimeter
 SYLLABLES_HZ = 3.0
+DEPTH = 0.6  # of a face before the axis that a head turns on, in its radius
 Picture = NDArray[np.float32]
 
 
@@ -74,6 +75,14 @@ def doll_clip(rng: np.random.Generator, frames: int, size: int) -> Sample:
     )
 
 
+def doll_looking(rng: np.random.Generator, size: int, yaw: float) -> NDArray[np.uint8]:
+    """Draw one doll [H, W, 3] whose eyes and mouth are where a head turned by `yaw` has them."""
+    skin, lips, back = (rng.uniform(40, 230, 3).astype(np.float32) for _ in range(3))
+    radius = size * rng.uniform(0.28, 0.36)
+    center = size / 2 + rng.uniform(-0.05, 0.05, 2) * size
+    return _draw(size, center, radius, rng.uniform(0, 0.2) * radius, (skin, lips, back), yaw)
+
+
 def _voice(rng: np.random.Generator, frames: int) -> Picture:
     """Give how loud, and how open, each frame is, 0..1: syllables in words."""
     seconds = np.arange(frames) / FPS
@@ -83,9 +92,15 @@ def _voice(rng: np.random.Generator, frames: int) -> Picture:
 
 
 def _draw(
-    size: int, center: NDArray[np.float64], radius: float, gap: float, colors: tuple[Picture, ...]
+    size: int,
+    center: NDArray[np.float64],
+    radius: float,
+    gap: float,
+    colors: tuple[Picture, ...],
+    yaw: float = 0.0,
 ) -> NDArray[np.uint8]:
     skin, lips, back = colors
+    aside = radius * DEPTH * np.sin(yaw)
     down, across = np.mgrid[:size, :size].astype(np.float32)
     picture = np.broadcast_to(back, (size, size, 3)).copy()
 
@@ -95,11 +110,12 @@ def _draw(
 
     ellipse(0, 0, radius * 0.8, radius, skin)
     for side in (-1, 1):
-        ellipse(side * radius * 0.35, -radius * 0.25, radius * 0.15, radius * 0.1, lips * 0 + 240)
-        ellipse(side * radius * 0.35, -radius * 0.25, radius * 0.06, radius * 0.06, lips * 0 + 20)
-    ellipse(0, radius * 0.45, radius * 0.4, radius * 0.1 + gap / 2, lips)
+        eye = aside + side * radius * 0.35
+        ellipse(eye, -radius * 0.25, radius * 0.15, radius * 0.1, lips * 0 + 240)
+        ellipse(eye, -radius * 0.25, radius * 0.06, radius * 0.06, lips * 0 + 20)
+    ellipse(aside, radius * 0.45, radius * 0.4, radius * 0.1 + gap / 2, lips)
     if gap > 1:
-        ellipse(0, radius * 0.45, radius * 0.3, gap / 2, lips * 0 + 15)
+        ellipse(aside, radius * 0.45, radius * 0.3, gap / 2, lips * 0 + 15)
     return picture.round().astype(np.uint8)
 
 
