@@ -67,6 +67,8 @@ class TimeLapse:
         Raises:
             BenchError: when the judges cannot judge; the film stays.
         """
+        if not self.looks:
+            return {}
         report = self.path.with_suffix(".json")
         words = ["bench", "quality", str(self.path), "--people", str(self.scene.people)]
         if self._scene_picture.exists():

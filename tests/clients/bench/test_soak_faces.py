@@ -44,6 +44,12 @@ def test_a_time_lapse_has_a_picture_of_each_look(tmp_path: Path) -> None:
     assert levels == pytest.approx([40, 200], abs=4)
 
 
+def test_of_a_viewer_that_saw_nothing_nothing_is_told(tmp_path: Path) -> None:
+    with TimeLapse(tmp_path, 0, SMALL) as film:
+        pass
+    assert film.judged() == {}
+
+
 def test_only_looks_that_found_everybody_count() -> None:
     assert distances(REPORT, [5, 6, 9]) == {5: (0.2, 0.1), 9: (0.3, 0.15)}
     lost = {"people": [*REPORT["people"], {"identity": None}]}
