@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,17 @@ from torch import Tensor
 from models.checkpoints.comparison import TensorInfo
 from models.checkpoints.errors import WeightFileError
 from models.checkpoints.weight_file import batches
+
+# What torch's reader of pickles says of bytes that end, or never were a pickle.
+BROKEN = (
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    struct.error,
+)
 
 
 class TorchFile:
@@ -56,7 +68,7 @@ class TorchFile:
             )
         except pickle.UnpicklingError as error:
             raise WeightFileError(self.path, _why_not_unpickled(str(error))) from error
-        except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        except BROKEN as error:
             detail = str(error) or type(error).__name__
             raise WeightFileError(self.path, _corrupt(detail)) from error
         return self._state(loaded)

@@ -46,6 +46,8 @@ class CandidatePolicy:
             address = ipaddress.ip_address(candidate.host)
         except ValueError:
             return False  # a name to look up is a request of its own
+        if address.version == 6 and address.sixtofour is not None:
+            return False  # 6to4, retired by RFC 7526: whoever relays it may be anybody
         return self._allows_address(_meant(address))
 
     def _allows_address(self, address: Address) -> bool:
@@ -66,8 +68,6 @@ def _meant(address: Address) -> Address:
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
     if address in NAT64:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address

@@ -117,6 +117,16 @@ def test_a_truncated_file_is_refused(
         open_weights(path)
 
 
+def test_wherever_an_old_file_ends_it_is_refused(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    path = tmp_path / "weights.pth"
+    write(path, state, "legacy torch")
+    data = path.read_bytes()
+    for length in range(1, 400):
+        path.write_bytes(data[:length])
+        with pytest.raises(WeightFileError):
+            open_weights(path)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
