@@ -36,6 +36,7 @@ class ExportNetwork:
     states: tuple[str, ...] = ()  # names of inputs that go out as `next_NAME`
     aliases: tuple[tuple[str, str], ...] = ()  # output, input: to be bound to one address
     opset: int = 23
+    is_chaotic: bool = False  # two of its streams part soon, however little they differ at first
 
     def __post_init__(self) -> None:
         for names in ([spec.name for spec in self.inputs], list(self.outputs)):

@@ -28,7 +28,7 @@ from models.studio.audio_config import studio_audio
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import Binding, studio
 from models.studio.dit import StudioDiT
-from models.studio.facing import FacingReader
+from models.studio.still_reader import StillReader
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import SPATIAL_STRIDE, studio_vae
 from models.wan.config import wan_t2v_1_3b
@@ -69,7 +69,7 @@ def _studio(binding: Binding) -> Recipe:
 
     def pictures(load: Loader, shape: ChunkShape) -> Built:
         vae = load(_own("vae", lambda: StudioVAE(vae_cfg)))
-        reader = load(_own("facing", FacingReader)) if shape.is_strip else None
+        reader = load(_own("still", StillReader)) if shape.is_strip else None
         networks = picture_networks(vae, reader, shape)
         return Built(networks, None, partial(shown_pictures, vae, shape))
 

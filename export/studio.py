@@ -20,8 +20,8 @@ from models.studio.acting_config import ACTED
 from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
 from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, MotionGroup
-from models.studio.facing import FacingReader, still_to_turn
 from models.studio.motion import MOTION_CHANNELS, Motion
+from models.studio.still_reader import EXPRESSIONS, StillReader
 from models.studio.text_encoder import TextEncoder
 from models.studio.vae import DecoderState, Reference, StudioVAE
 from models.studio.vae_movement import Told
@@ -44,7 +44,7 @@ SHOWN_FACE = {
     MOUTH_CURVES - 1: (1.2, 3.0),  # lip gap in 10 mm
 }
 TOLD = ("motion", "motion_known", "people")  # the names that the transformer's networks give them
-FACING = "facing"  # by the picture encoder for the acting network
+STILL = "still"  # what the picture shows of faces, for who lays cells over it
 REFERENCE = ("ref.picture", "ref.quarter", "ref.eighth", "ref.sixteenth")
 
 
@@ -84,6 +84,7 @@ class Acting(nn.Module):
     """Everything that is told of faces' motion: speech as heard, the rest as acted."""
 
     places: Tensor
+    bending: Tensor
 
     def __init__(self, network: ActingNetwork) -> None:
         """Share a network's weights."""
@@ -96,6 +97,7 @@ class Acting(nn.Module):
             for channel in range(channels)
         ]
         self.register_buffer("places", torch.tensor(order), persistent=False)
+        self.register_buffer("bending", torch.tensor(EXPRESSIONS), persistent=False)
 
     def forward(
         self,
@@ -103,22 +105,22 @@ class Acting(nn.Module):
         curves: Tensor,
         tokens: Tensor,
         noise: Tensor,
-        *others: Tensor,
+        past: Tensor,
+        memory: Tensor,
     ) -> tuple[Tensor, ...]:
-        """Act a chunk; the others are where heads look in cells [P], if it is told, then the state.
+        """Act a chunk.
 
-        Gives motion [1, P, T, 56], known [1, P, T, 3] (all of it), turns [P, T, 3] that are to be
-        done to the pictures, and the next state.
+        Gives motion [1, P, T, 56], known [1, P, T, 3] (all of it), turns [P, T, 3] and expressions
+        [P, T, E] that are to be seen in the pictures, and the next state.
         """
-        *facing, past, memory = others
         is_known = tokens < self.network.config.words
         words = torch.where(is_known, tokens, torch.ones_like(tokens))
         acted = self.network(features, words, noise, past, memory)
         both = torch.cat([curves, acted.values], dim=-1)
         motion = both.index_select(-1, self.places)[None]
         known = torch.ones_like(motion[..., : len(MotionGroup)])
-        turns = still_to_turn(acted.turns, *facing) if facing else acted.turns
-        return motion, known, turns, acted.past, acted.state
+        expressions = motion[0].index_select(-1, self.bending)
+        return motion, known, acted.turns, expressions, acted.past, acted.state
 
 
 def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
@@ -126,7 +128,6 @@ def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
     cfg, people = network.config, shape.people
     lead = (people, shape.video_frames)
     states = {f"{STATE}past": (people, cfg.chunk), f"{STATE}memory": (people, cfg.state)}
-    facing = (TensorSpec(FACING, (people,)),) if shape.is_strip else ()
     return ExportNetwork(
         role="acting",
         label=shape.label,
@@ -136,11 +137,17 @@ def acting_network(network: ActingNetwork, shape: ChunkShape) -> ExportNetwork:
             TensorSpec("curves", (*lead, MOUTH_CURVES)),
             TensorSpec("tokens", (1, cfg.length), torch.int64),
             TensorSpec("acting_noise", (people, cfg.chunk)),
-            *facing,
             *(TensorSpec(name, size) for name, size in states.items()),
         ),
-        outputs=("motion", "motion_known", "turns", *(f"{STATE_OUTPUT}{name}" for name in states)),
+        outputs=(
+            "motion",
+            "motion_known",
+            "turns",
+            "expressions",
+            *(f"{STATE_OUTPUT}{name}" for name in states),
+        ),
         states=tuple(states),
+        is_chaotic=True,  # it draws what it does, and goes on from there
     )
 
 
@@ -183,10 +190,10 @@ def beside(parts: Tensor, cells: int) -> Tensor:
 class PictureEncoder(nn.Module):
     """The reference picture as the transformer's latent and what the decoder fetches from it.
 
-    Of cells it says, too, which way the head in each looks.
+    Of cells it says, too, what each shows of its face.
     """
 
-    def __init__(self, vae: StudioVAE, reader: FacingReader | None, cells: int) -> None:
+    def __init__(self, vae: StudioVAE, reader: StillReader | None, cells: int) -> None:
         """Share networks' weights; pictures are so many cells, each seen by itself."""
         super().__init__()
         self.vae = vae
@@ -196,7 +203,7 @@ class PictureEncoder(nn.Module):
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
         """Encode pictures [B, 3, H, W] in -1..1: latents [B, C, 1, h, w], then `ref.*` of cells.
 
-        Last, with a reader, the yaw of each cell's head [P].
+        Last, with a reader, what each cell shows [P, 16].
 
         Of the picture and its finest features these are tables for `gathered`.
         """
@@ -204,8 +211,8 @@ class PictureEncoder(nn.Module):
         looked = self.vae.look(cells)
         latent = beside(self.vae.encode_picture(cells), self.cells)
         tables = neighbors(looked.picture), neighbors(looked.quarter)
-        facing = () if self.reader is None else (self.reader(cells),)
-        return (latent, *tables, looked.eighth, looked.sixteenth, *facing)
+        still = () if self.reader is None else (self.reader(cells),)
+        return (latent, *tables, looked.eighth, looked.sixteenth, *still)
 
 
 class PictureDecoder(nn.Module):
@@ -269,7 +276,7 @@ def told_specs(vae: StudioVAE, shape: ChunkShape) -> tuple[TensorSpec, ...]:
 
 
 def picture_networks(
-    vae: StudioVAE, reader: FacingReader | None, shape: ChunkShape
+    vae: StudioVAE, reader: StillReader | None, shape: ChunkShape
 ) -> tuple[ExportNetwork, ExportNetwork]:
     """Give the roles `picture_encoder` and `vae_decoder` at one size; strips want a reader."""
     b, width = shape.batch * shape.cells, vae.cfg.decoder
@@ -293,7 +300,7 @@ def picture_networks(
         label=shape.label,
         module=PictureEncoder(vae, reader, shape.cells).eval(),
         inputs=(TensorSpec("picture", (shape.batch, 3, h, shape.width_px)),),
-        outputs=("reference", *REFERENCE, *(() if reader is None else (FACING,))),
+        outputs=("reference", *REFERENCE, *(() if reader is None else (STILL,))),
     )
     decoder = ExportNetwork(
         role="vae_decoder",

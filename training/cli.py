@@ -10,11 +10,11 @@ from training.stages.audio.audio_cli import audio
 from training.stages.decoder.decoder_cli import decoder
 from training.stages.distill.distill_cli import distill
 from training.stages.dit.dit_cli import single
-from training.stages.facing.facing_cli import facing
 from training.stages.latents.encode_cli import encode
 from training.stages.multi.multi_cli import multi
 from training.stages.plan.plan_cli import plan_stages
 from training.stages.rollout.rollout_cli import rollout
+from training.stages.still.still_cli import still
 from training.stages.vae.vae_cli import vae
 from training.studio.studio_cli import app as studio
 
@@ -24,7 +24,7 @@ app.command()(audio)
 app.command()(vae)
 app.command()(encode)
 app.command()(acting)
-app.command()(facing)
+app.command()(still)
 app.command()(single)
 app.command()(multi)
 app.command()(rollout)

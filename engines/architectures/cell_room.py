@@ -16,14 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.architectures.face_bend import EXPRESSIONS, FaceBender
 from engines.architectures.head_turn import HeadTurner
-from engines.architectures.room import Made, Room
+from engines.architectures.room import Made, Moves, Room
 from engines.manifest import CellRule, Size, Square, boxes_in_strip, cut_strip, squares_around
 from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
 FOLLOWED = 0.43  # of the way to where a head should be, each frame, twice: heads are heavy
 TURNED = 0.8  # of what is acted: large turns show that a head is no egg
+SHOWN = 1.8  # of acted expressions: as faint as they are acted, hardly anybody would notice
+LEAST_SHOWN, MOST_SHOWN = -0.6, 1.2  # beyond these faces look bent
+HEAD = 3  # yaw, pitch, roll; expressions follow them
 Shares = NDArray[np.float32]
 Places = NDArray[np.floating]
 
@@ -88,14 +92,15 @@ class CellRoom:
             HeadTurner(_within(box, square), square.side, rule.side)
             for box, square in zip(boxes, squares, strict=True)
         ]
-        self._aimed = self._turned = np.zeros((len(squares), 3))
+        self._benders = list[FaceBender]()  # known when the first moves come
+        self._aimed = self._moved = np.zeros((len(squares), HEAD + len(EXPRESSIONS)))
 
     def make(
         self, samples: NDArray[np.float32], noise: np.random.Generator, steps: int | None
     ) -> Made:
         made = self._inner.make(samples, noise, steps)
         start = time.perf_counter()
-        frames = self._pasted(made.frames, self._followed(made.turns, len(made.frames)))
+        frames = self._pasted(made.frames, self._followed(made.moves, len(made.frames)))
         made.parts_ms["paste"] = (time.perf_counter() - start) * 1e3
         return Made(frames, made.parts_ms)
 
@@ -111,26 +116,41 @@ class CellRoom:
     def close(self) -> None:
         self._inner.close()
 
-    def _followed(self, turns: NDArray[np.float32] | None, frames: int) -> NDArray[np.float64]:
-        """Give [T, P, 3], where heads are on their way to turns [P, T, 3]."""
+    def _followed(self, moves: Moves | None, frames: int) -> NDArray[np.float64]:
+        """Give [T, P, 3 + E], where heads and faces are on their way to moves."""
+        wanted = np.zeros((frames, *self._moved.shape))
+        if moves is not None:
+            wanted[..., :HEAD] = TURNED * moves.turns.swapaxes(0, 1)
+            shown = SHOWN * moves.expressions.swapaxes(0, 1)
+            wanted[..., HEAD:] = shown.clip(LEAST_SHOWN, MOST_SHOWN)
+            self._benders = self._benders or [
+                FaceBender(marks, square.side)
+                for marks, square in zip(moves.marks, self._squares, strict=True)
+            ]
         made = []
-        for frame in range(frames):
-            aim = np.zeros_like(self._turned) if turns is None else TURNED * turns[:, frame]
+        for aim in wanted:
             self._aimed = self._aimed + FOLLOWED * (aim - self._aimed)
-            self._turned = self._turned + FOLLOWED * (self._aimed - self._turned)
-            made.append(self._turned)
+            self._moved = self._moved + FOLLOWED * (self._aimed - self._moved)
+            made.append(self._moved)
         return np.stack(made)
 
-    def _pasted(self, strips: NDArray[np.uint8], turns: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Give [T, H, W, 3] of strips [T, S, P * S, 3] and turns [T, P, 3]."""
+    def _pasted(self, strips: NDArray[np.uint8], moved: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Give [T, H, W, 3] of strips [T, S, P * S, 3] and what is moved [T, P, 3 + E]."""
         frames = np.repeat(self._picture[None], len(strips), axis=0)
-        for frame, strip, heads in zip(frames, strips, turns, strict=True):
+        for frame, strip, people in zip(frames, strips, moved, strict=True):
             for person, square in enumerate(self._squares):
                 cell = strip[:, person * self._side : (person + 1) * self._side]
-                face = self._turners[person].turned(cell, *heads[person])
+                face = self._face(person, cell, people[person])
                 below = frame[square.rows, square.columns]
                 below[:] = cv2.blendLinear(face, below, self._shares[person], self._rests[person])
         return frames
+
+    def _face(
+        self, person: int, cell: NDArray[np.uint8], moved: NDArray[np.float64]
+    ) -> NDArray[np.uint8]:
+        yaw, pitch, roll = moved[:HEAD]
+        shifts = self._benders[person].shifts(moved[HEAD:]) if self._benders else None
+        return self._turners[person].turned(cell, yaw, pitch, roll, shifts)
 
 
 def _within(box: Box, square: Square) -> Box:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.architectures.face_bend import shifted
 from engines.scene.boxes import Box
 
 WIDTH, HEIGHT = 0.68, 0.76  # half a head, in widths and heights of its face box
@@ -64,19 +65,29 @@ class HeadTurner:
         self._rolled = np.stack([-from_neck[..., 1] * soft, from_neck[..., 0] * soft], axis=-1)
         self._rolled = self._rolled.astype(np.float32)
 
-    def turned(self, cell: Pixels, yaw: float, pitch: float, roll: float) -> Pixels:
-        """Give the square [s, s, 3] of a cell, its head turned.
+    def turned(
+        self,
+        cell: Pixels,
+        yaw: float,
+        pitch: float,
+        roll: float,
+        shifts: Floats | None = None,
+    ) -> Pixels:
+        """Give the square [s, s, 3] of a cell, its face bent and its head turned.
 
         Args:
             cell: [S, S, 3], stays as it is.
             yaw: radians, > 0 to the viewer's right.
             pitch: radians, > 0 up.
             roll: radians, > 0 clockwise for the viewer.
+            shifts: of places on the face, as `FaceBender` gives them.
         """
         if self._is_shrunk:
             size = (self._side, self._side)
             cell = np.asarray(cv2.resize(cell, size, interpolation=cv2.INTER_AREA), np.uint8)
         source = self.source(yaw, pitch, roll)
+        if shifts is not None:
+            source = shifted(source, shifts)
         source *= self._scale
         source -= 0.5  # from places in the picture to numbers of its pixels
         made = cv2.remap(cell, source, NONE, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

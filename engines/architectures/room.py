@@ -8,12 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class Moves(NamedTuple):
+    """What is still to be done to the pictures of a chunk: what was acted and they do not show."""
+
+    turns: NDArray[np.float32]  # [P, T, 3] yaw, pitch, roll of heads in radians
+    expressions: NDArray[np.float32]  # [P, T, E] of `face_bend.EXPRESSIONS`, -1..1
+    marks: NDArray[np.float32]  # [P, 3, 2] left and right eye, mouth, 0..1 of each cell
+
+
 class Made(NamedTuple):
     """One chunk of video and what its parts cost."""
 
     frames: NDArray[np.uint8]  # [T, H, W, 3], owned by the receiver
     parts_ms: dict[str, float]
-    turns: NDArray[np.float32] | None = None  # [P, T, 3] yaw, pitch, roll still to be done to heads
+    moves: Moves | None = None
 
 
 class Room(Protocol):

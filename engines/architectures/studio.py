@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.architectures.denoiser import Denoiser
+from engines.architectures.moves import moves_from
 from engines.architectures.parts import Parts
-from engines.architectures.room import Made
+from engines.architectures.room import Made, Moves
 from engines.architectures.wiring import StateLoop, Wiring
 from engines.errors import ArtifactError
 from engines.manifest import SAMPLE_RATE, Curves, Manifest, Role
@@ -80,8 +81,7 @@ class StudioRoom:
         parts.measure("denoise", lambda: self._dit.denoise(noise, steps))
         parts.beside(("cache", self._dit.remember), ("decode", self._decoder.run))
         pixels = self._wiring["pixels"].read()
-        turns = self._wiring["turns"].read().copy() if "turns" in self._wiring else None
-        return Made(pixels[0].copy(), parts.ms, turns)
+        return Made(pixels[0].copy(), parts.ms, self._moves())
 
     def listen(self, samples: NDArray[np.float32]) -> None:
         self._wiring["samples"].write(samples)
@@ -100,6 +100,13 @@ class StudioRoom:
 
     def close(self) -> None:
         self._wiring.clear()
+
+    def _moves(self) -> Moves | None:
+        """Say what was acted that the pictures do not show; None without acting or cells."""
+        if "turns" not in self._wiring or "still" not in self._wiring:
+            return None
+        acted = (self._wiring[name].read() for name in ("turns", "expressions"))
+        return moves_from(self._wiring["still"].read(), *acted)
 
     def _hear(self, samples: NDArray[np.float32], noise: np.random.Generator) -> None:
         self.listen(samples)

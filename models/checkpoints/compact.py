@@ -1,7 +1,8 @@
 """Weights of our own on disk: 16 bits a number as training writes them, or 8 where space is dear.
 
 In the compact form every matrix is stored as whole numbers with one scale a row (its first axis),
-the largest of a row being 127. Vectors and small tensors stay in 16 bits.
+the largest of a row being 127. Vectors and small tensors stay in 16 bits. What is read is rounded
+to 16 bits, too, as bundles store it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def pack(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             packed[name] = tensor.half() if tensor.is_floating_point() else tensor
             continue
         rows = tensor.float().flatten(1)
-        scale = (rows.abs().amax(1) / MOST).clamp(min=1e-12)
+        most = rows.abs().amax(1).half().float()  # read again it is the same number
+        scale = (most / MOST).clamp(min=1e-12)
         packed[name] = (rows / scale[:, None]).round().to(torch.int8).view(tensor.shape)
         packed[name + SCALE] = scale
     return packed
@@ -42,6 +44,7 @@ def unpack(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
         exact = tensor.float() if tensor.is_floating_point() or scale is not None else tensor
         if scale is not None:
             exact = exact * scale.view(-1, *(1,) * (exact.dim() - 1))
+            exact = exact.half().float()  # as bundles store it: no second rounding there
         tensors[name] = exact
     return tensors
 

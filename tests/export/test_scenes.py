@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
 from engines.manifest import ArtifactError, CellRule, cut_strip, squares_around
 from export.conversations import copy_conversations, read_conversation
@@ -30,7 +29,7 @@ from export.studio import (
 from export.weights import Weights
 from models.studio.acting import ActingNetwork
 from models.studio.acting_config import studio_acting
-from models.studio.facing import FacingReader
+from models.studio.still_reader import EXPRESSIONS, StillReader
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import studio_vae
 from models.studio.warp import neighbors
@@ -139,19 +138,18 @@ def telling_vae() -> StudioVAE:
     return vae
 
 
-def facing_reader() -> FacingReader:
+def still_reader() -> StillReader:
     with torch.random.fork_rng():
         torch.manual_seed(6)
-        return FacingReader().eval()
+        return StillReader().eval()
 
 
-def test_heads_in_cells_are_turned_from_where_they_look() -> None:
+def test_what_bends_pictures_is_what_is_told() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(3)
         network = ActingNetwork(studio_acting())
         torch.nn.init.normal_(network.velocity.weight, 0, 0.05)
     acting = acting_network(network, two_people(64, is_strip=True))
-    assert "facing" not in {each.name for each in acting_network(network, two_people(64)).inputs}
     generator = torch.Generator().manual_seed(2)
     given = {
         each.name: each.zeros()
@@ -159,15 +157,12 @@ def test_heads_in_cells_are_turned_from_where_they_look() -> None:
         else torch.randn(each.shape, generator=generator)
         for each in acting.inputs
     }
-
-    def yaws(*facing: float) -> Tensor:
-        return acting.run(given | {"facing": torch.tensor(facing)})["turns"][..., 0]
-
-    ahead = yaws(0.0, 0.0)
-    assert ahead.abs().max(1).values.min() > 1e-3
-    assert not yaws(9.0, 9.0).clamp(min=0).any(), "nobody turns on to where they look"
-    assert not yaws(-9.0, -9.0).clamp(max=0).any()
-    torch.testing.assert_close(yaws(9.0, 0.0)[1], ahead[1])
+    made = acting.run(given)
+    assert made["turns"].shape == (2, 4, 3)
+    assert made["turns"].abs().max() > 1e-3
+    assert made["expressions"].shape == (2, 4, len(EXPRESSIONS))
+    assert made["expressions"].std() > 1e-3
+    assert torch.equal(made["expressions"], made["motion"][0][..., list(EXPRESSIONS)])
 
 
 def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:
@@ -221,19 +216,19 @@ def test_cells_of_a_strip_are_pictures_of_their_own() -> None:
     vae, strip = telling_vae(), two_people(64, is_strip=True)
     picture = torch.rand(1, 3, 32, 64, generator=torch.Generator().manual_seed(4)) * 2 - 1
     (stream,) = shown_pictures(vae, strip, picture)["vae_decoder"]
-    encoder, decoder = picture_networks(vae, facing_reader(), strip)
+    encoder, decoder = picture_networks(vae, still_reader(), strip)
     calls = reference_calls(decoder, {}, (stream,))
     shown = calls[-1].outputs["pixels"]
     assert shown.shape == (1, 4, 32, 64, 3)
     single_shape = replace(two_people(32), people=1, is_strip=True)
     for person, span in enumerate((slice(0, 32), slice(32, 64))):
-        one_encoder, one = picture_networks(vae, facing_reader(), single_shape)
+        one_encoder, one = picture_networks(vae, still_reader(), single_shape)
         seen = one_encoder.run({"picture": picture[..., span]})
         whole = encoder.run({"picture": picture})
         torch.testing.assert_close(
             whole["reference"][..., 2 * person : 2 * person + 2], seen["reference"]
         )
-        torch.testing.assert_close(whole["facing"][person : person + 1], seen["facing"])
+        torch.testing.assert_close(whole["still"][person : person + 1], seen["still"])
         alone = tuple(
             {
                 "latent": each["latent"][..., 2 * person : 2 * person + 2],

@@ -78,10 +78,11 @@ def judge_dialogues(
         count: how many clips.
         films: folder for pictures, voices and films, which stay there.
         options: more options of `parley render`.
-        on_clip: hears each clip's name when it is done.
+        on_clip: hears each clip's name when it is done, or why it is left out: a film that cannot
+            be made, a face that is not found in its picture.
 
     Raises:
-        InputError: when there are no clips, or a film cannot be made.
+        InputError: when no clip is left.
     """
     found: list[Dialogue] = []
     for shard, key in _clips(shards):
@@ -90,10 +91,14 @@ def judge_dialogues(
         name = f"{shard.stem}-{key}"
         folder = films / name
         folder.mkdir(parents=True, exist_ok=True)
-        found.append(_judged(name, unpack_clip(shard, key, folder), folder, bundle, options))
-        on_clip(name)
+        try:
+            found.append(_judged(name, unpack_clip(shard, key, folder), folder, bundle, options))
+        except InputError as error:
+            on_clip(f"{name} is left out: {error}")
+        else:
+            on_clip(name)
     if not found:
-        raise InputError("no clips to judge; name shards of `parley train studio render`")
+        raise InputError("no clips were judged; name shards of `parley train studio render`")
     return found
 
 

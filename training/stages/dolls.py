@@ -8,7 +8,7 @@ Shape letters: T video frames, H, W picture size.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,15 @@ MARKS = 14  # landmarks of a studio clip: lips 0 and 1, eye corners 3, 4, 8, 9
 GAP_MM_PX = 2.0  # a doll's millimeter
 SYLLABLES_HZ = 3.0
 DEPTH = 0.6  # of a face before the axis that a head turns on, in its radius
+EYE_X, EYE_Y, MOUTH_Y = 0.35, 0.25, 0.45  # from the middle of a face, in its radius
 Picture = NDArray[np.float32]
+
+
+class Doll(NamedTuple):
+    """One picture of a doll."""
+
+    picture: NDArray[np.uint8]  # [H, W, 3]
+    marks: Picture  # [3, 2] pixels: left and right eye, as the viewer sees them, and mouth
 
 
 class DollPool:
@@ -75,12 +83,16 @@ def doll_clip(rng: np.random.Generator, frames: int, size: int) -> Sample:
     )
 
 
-def doll_looking(rng: np.random.Generator, size: int, yaw: float) -> NDArray[np.uint8]:
-    """Draw one doll [H, W, 3] whose eyes and mouth are where a head turned by `yaw` has them."""
+def doll_looking(rng: np.random.Generator, size: int, yaw: float) -> Doll:
+    """Draw one doll whose eyes and mouth are where a head turned by `yaw` has them."""
     skin, lips, back = (rng.uniform(40, 230, 3).astype(np.float32) for _ in range(3))
     radius = size * rng.uniform(0.28, 0.36)
     center = size / 2 + rng.uniform(-0.05, 0.05, 2) * size
-    return _draw(size, center, radius, rng.uniform(0, 0.2) * radius, (skin, lips, back), yaw)
+    gap = rng.uniform(0, 0.2) * radius
+    picture = _draw(size, center, radius, gap, (skin, lips, back), yaw)
+    aside = DEPTH * np.sin(yaw)
+    marks = [(aside - EYE_X, -EYE_Y), (aside + EYE_X, -EYE_Y), (aside, MOUTH_Y)]
+    return Doll(picture, np.asarray(center + 0.5 + radius * np.array(marks), np.float32))
 
 
 def _voice(rng: np.random.Generator, frames: int) -> Picture:
@@ -110,18 +122,18 @@ def _draw(
 
     ellipse(0, 0, radius * 0.8, radius, skin)
     for side in (-1, 1):
-        eye = aside + side * radius * 0.35
-        ellipse(eye, -radius * 0.25, radius * 0.15, radius * 0.1, lips * 0 + 240)
-        ellipse(eye, -radius * 0.25, radius * 0.06, radius * 0.06, lips * 0 + 20)
-    ellipse(aside, radius * 0.45, radius * 0.4, radius * 0.1 + gap / 2, lips)
+        eye = aside + side * radius * EYE_X
+        ellipse(eye, -radius * EYE_Y, radius * 0.15, radius * 0.1, lips * 0 + 240)
+        ellipse(eye, -radius * EYE_Y, radius * 0.06, radius * 0.06, lips * 0 + 20)
+    ellipse(aside, radius * MOUTH_Y, radius * 0.4, radius * 0.1 + gap / 2, lips)
     if gap > 1:
-        ellipse(aside, radius * 0.45, radius * 0.3, gap / 2, lips * 0 + 15)
+        ellipse(aside, radius * MOUTH_Y, radius * 0.3, gap / 2, lips * 0 + 15)
     return picture.round().astype(np.uint8)
 
 
 def _marks(centers: NDArray[np.float64], radius: float) -> Picture:
     marks = np.repeat(centers[:, None], MARKS, axis=1)
-    marks[:, (0, 1), 1] += radius * 0.45
+    marks[:, (0, 1), 1] += radius * MOUTH_Y
     for corner, offset in ((3, 0.45), (4, 0.25), (8, -0.45), (9, -0.25)):
         marks[:, corner] += np.array([offset, -0.25]) * radius
     return np.asarray(marks, np.float32)

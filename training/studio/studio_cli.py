@@ -67,7 +67,7 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
         bool, typer.Option("--fast", help="No smoothing of edges; twice as fast.")
     ] = False,
 ) -> None:
-    """Render hours of one to three people talking, with voices and exact labels."""
+    """Render hours of one to four people talking, with voices and exact labels."""
     try:
         run = RunPlan(
             seed=seed,

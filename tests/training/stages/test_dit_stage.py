@@ -170,8 +170,8 @@ def test_impossible_windows_are_refused() -> None:
 
 def test_a_run_can_begin_with_another_s_weights_and_words(single_run: Path, tmp_path: Path) -> None:
     settings = read_config(SMOKE, DitStageConfig)
-    network = _first_weights(settings, "dolls", single_run, tmp_path)
     shipped = read_dit(single_run)
+    network = _first_weights(settings, "dolls", read_dit(single_run), tmp_path)
     for name, tensor in network.state_dict().items():
         assert torch.equal(tensor, shipped.dit.state_dict()[name]), name
     assert (tmp_path / WORDS).read_text() == (single_run / WORDS).read_text()

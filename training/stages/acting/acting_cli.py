@@ -19,6 +19,7 @@ from training.runs.schedule import Budget
 from training.stages.acting.measures import ActingExaminer
 from training.stages.acting.rehearsal import short_words
 from training.stages.acting.rehearsal_folder import Heard, RehearsalFolder
+from training.stages.acting.shipped import begin_with
 from training.stages.acting.task import ActingStageConfig, ActingTask
 from training.stages.audio.shipped import read_encoder
 from training.stages.dit.words import WordTable
@@ -43,6 +44,9 @@ def acting(  # noqa: PLR0913  # a command's options are its arguments
     words: Annotated[
         Path | None,
         typer.Option(help="words.txt of the transformer, so that a bundle has one table."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Begin a new run with an earlier one's weights: its folder.")
     ] = None,
     smoke: Annotated[bool, typer.Option(help="Tiny settings: seconds, to see it learn.")] = False,
     rehearsals: Annotated[
@@ -70,6 +74,8 @@ def acting(  # noqa: PLR0913  # a command's options are its arguments
             keep_freed_memory()
             run = RunFolder.open(out, settings)
             task = ActingTask(settings, learned, table, examiner)
+            if start is not None:
+                begin_with(task.network, start)
             train(task, Runner(run, settings.loop, budget, processes))
             if processes.is_first:
                 console.print(f"acting.safetensors and words.txt are in {out}")

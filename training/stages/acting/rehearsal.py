@@ -41,8 +41,10 @@ PLACE_WORDS = {
     1: ("",),
     2: ("left", "right"),
     3: ("left", "middle", "right"),
+    4: ("far left", "middle left", "middle right", "far right"),
 }
 EVERYONE = {1: ("",), 2: ("both ", "they are ", "everyone "), 3: ("all ", "they are ", "everyone ")}
+EVERYONE[4] = EVERYONE[3]
 
 HEAD = slice(len(ACTED) - HEAD_ANGLES, len(ACTED))
 LOOKS = [index for index, name in enumerate(ARKIT) if name.startswith("eyeLook")]
@@ -143,12 +145,13 @@ def _short(
             starts.append(edge)
     ends = [*starts[1:], frames]
     return tuple(
-        Segment(start_frame=start, end_frame=end, text=_sentence(shown, (start + end) // 2, rng))
+        Segment(start_frame=start, end_frame=end, text=sentence(shown, (start + end) // 2, rng))
         for start, end in zip(starts, ends, strict=True)
     )
 
 
-def _sentence(acts: Sequence[Sequence[Act]], frame: int, rng: np.random.Generator) -> str:
+def sentence(acts: Sequence[Sequence[Act]], frame: int, rng: np.random.Generator) -> str:
+    """Word only what people do at a frame, as users write; nothing is said of who does nothing."""
     people = len(acts)
     done = [_names(each, frame) for each in acts]
     if people > 1 and all(each == done[0] for each in done):

@@ -44,6 +44,22 @@ def write_acting(
     return path
 
 
+def begin_with(network: ActingNetwork, path: Path) -> None:
+    """Give a network the weights of an earlier one; what that one had not stays as it is.
+
+    Raises:
+        CheckpointError: when the file cannot be read, or its numbers are others.
+    """
+    file = path / WEIGHTS if path.is_dir() else path
+    try:
+        tensors = read_tensors(file)
+        unknown = network.load_state_dict(tensors, strict=False).unexpected_keys
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"cannot begin with the acting network {file}: {error}") from error
+    if unknown:
+        raise CheckpointError(f"{file} has what no acting network has: {', '.join(unknown[:3])}")
+
+
 def read_acting(path: Path) -> TrainedActing:
     """Read a network from its file, or from the folder of its run.
 

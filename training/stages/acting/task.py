@@ -27,10 +27,12 @@ from models.studio.vae_config import FRAMES_PER_LATENT
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
 from training.runs.loop import LoopConfig
+from training.stages.acting.addressing import Addresser, addressed_loss
 from training.stages.acting.rehearsal_folder import Heard, RehearsalConfig
 from training.stages.dit.words import WordTable
 from training.studio.performance_data import FPS
 
+MOST_ADDRESSED = 4  # people in a sentence
 LEAST_DEVIATION = 0.02  # of a channel: what hardly moves is not blown up
 
 
@@ -64,10 +66,11 @@ class ActingLosses:
     """
 
     asked: float  # of what the reader alone knows about the motion, see `asked_loss`
+    addressed: float  # of whom sentences are about, see `addressed_loss`
 
     def __post_init__(self) -> None:
-        if self.asked < 0:
-            raise ConfigError(f"asked={self.asked} is negative")
+        if min(self.asked, self.addressed) < 0:
+            raise ConfigError(f"losses' weights are not negative: {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ class ActingTask:
         with torch.random.fork_rng(devices=[]):  # initial weights follow from the seed alone
             torch.random.manual_seed(config.loop.seed)
             self.network: ActingNetwork = ActingNetwork(config.network)
+        self._addresser = Addresser(words, config.loop.seed)
         spread = spread_of(dialogues)
         self.network.mean.copy_(spread.mean)
         self.network.deviation.copy_(spread.deviation)
@@ -154,7 +158,16 @@ class ActingTask:
         frames = (*error.shape[:-1], FRAMES_PER_LATENT, network.config.channels)
         head = error.reshape(frames)[..., -HEAD_ANGLES:].square().mean()
         asked = asked_loss(said, motion.reshape(frames))
-        return {"loss": loss + self.config.losses.asked * asked, "head": head, "asked": asked}
+        weights = self.config.losses
+        loss = loss + weights.asked * asked
+        parts = {"head": head, "asked": asked}
+        if weights.addressed:
+            count = self.config.windows.batch
+            people = int(draw.numpy.integers(1, MOST_ADDRESSED + 1))
+            drawn = self._addresser.draw(count, people, draw.numpy)
+            parts["addressed"] = addressed_loss(network, drawn)
+            loss = loss + weights.addressed * parts["addressed"]
+        return {"loss": loss, **parts}
 
     def measure(self, network: ActingNetwork, folder: RunFolder, steps: int) -> Mapping[str, float]:
         """Measure on held-out dialogues."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,8 @@ import torch
 import typer
 from rich.console import Console
 
-from models.errors import ModelError
+from models.errors import InputError, ModelError
+from models.studio.config import Binding
 from models.studio.dit import StudioDiT
 from training.runs.config_file import read_config
 from training.runs.folder import RunFolder
@@ -22,8 +24,9 @@ from training.stages.dit.banks import dolls, people, words_of
 from training.stages.dit.examination import Examiner
 from training.stages.dit.gap_reader import GapReader
 from training.stages.dit.seen_mouths import seen_by
-from training.stages.dit.shipped import PRESETS, WORDS, read_start
+from training.stages.dit.shipped import PRESETS, WORDS, TrainedDit, read_dit, read_start
 from training.stages.dit.task import Denoising, DitStageConfig, DitTask, start_from_reference
+from training.stages.dit.unheard import unheard
 from training.stages.dit.windows import windows_of
 from training.stages.options import (
     ConfigOption,
@@ -53,6 +56,16 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     start: Annotated[
         Path | None, typer.Option(help="Begin a new run with an earlier one's weights: its folder.")
     ] = None,
+    unheard_voices: Annotated[
+        bool,
+        typer.Option(
+            "--unheard",
+            help="With --start: leave out what those weights know of voices, to compare bindings.",
+        ),
+    ] = False,
+    binding: Annotated[
+        Binding | None, typer.Option(help="How voices are bound, when not as the settings say.")
+    ] = None,
     config: ConfigOption = USUAL,
     minutes: MinutesOption = 300.0,
     smoke: SmokeOption = False,
@@ -63,9 +76,11 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     keep_freed_memory()
     try:
         settings = read_config(SMOKE if smoke else config, DitStageConfig)
+        settings = dataclasses.replace(settings, binding=binding or settings.binding)
         folder = RunFolder.open(out, settings)
         banks = dolls(out) if smoke else people(clips or [], held_out)
-        network = _first_weights(settings, "dolls" if smoke else "studio", start, out)
+        first = _named(start, settings, is_unheard=unheard_voices)
+        network = _first_weights(settings, "dolls" if smoke else "studio", first, out)
         words = words_of(out / WORDS, banks.train, network.studio.text)
         windows = settings.windows
         source = windows_of(banks.train, words, windows)
@@ -89,16 +104,26 @@ def single(  # noqa: PLR0913  # a command's options are its arguments
     console.print(f"weights, checkpoint, log and pictures are in {out}")
 
 
+def _named(start: Path | None, settings: DitStageConfig, *, is_unheard: bool) -> TrainedDit | None:
+    """Read the weights that were named, if any."""
+    if start is None:
+        if is_unheard:
+            raise InputError("--unheard leaves something out of --start: name that folder, too")
+        return None
+    if is_unheard:
+        return unheard(read_dit(start), settings.binding, settings.loop.seed)
+    return read_start(start, settings.binding)
+
+
 def _first_weights(
-    settings: DitStageConfig, preset: str, start: Path | None, out: Path
+    settings: DitStageConfig, preset: str, first: TrainedDit | None, out: Path
 ) -> StudioDiT:
     """Give the transformer that a run begins with, and leave it the words it knows."""
-    if start is None:
+    if first is None:
         return _untrained(settings, preset)
-    trained = read_start(start, settings.binding)
     if not (out / WORDS).exists():
-        trained.words.write(out / WORDS)
-    return trained.dit
+        first.words.write(out / WORDS)
+    return first.dit
 
 
 def _untrained(settings: DitStageConfig, preset: str) -> StudioDiT:

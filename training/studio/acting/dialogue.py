@@ -23,7 +23,7 @@ from training.studio.speech.singing import breath_sound, draw_singer, laugh, sin
 from training.studio.speech.voices import Catalogue, Gender, SpeechError, Voice
 from training.studio.speech.waveform import add_at, faded, levelled
 
-MOST_PEOPLE = 3
+MOST_PEOPLE = 4
 SHORTEST_CLIP = 1.0
 TRIES = 8  # lines that a voice may fail on before the dialogue gives up
 
@@ -47,7 +47,7 @@ KIND_SHARES: dict[int, dict[Kind, float]] = {
         **{Kind.MONOLOGUE: 0.14, Kind.SINGING: 0.04, Kind.SILENCE: 0.04, Kind.SOUNDS: 0.04},
     },
 }
-KIND_SHARES[3] = KIND_SHARES[2]
+KIND_SHARES[3] = KIND_SHARES[4] = KIND_SHARES[2]
 
 # Mean and standard deviation of the pause between two people's turns. Everyday talk has a mode
 # near 0.2 s (Stivers et al., PNAS 106, 2009); below 0 the turns overlap.
@@ -153,7 +153,7 @@ def write_dialogue(
     The last turn is cut off by the clip's end. Blocks while the voices speak.
 
     Raises:
-        InputError: when there are not 1 to 3 people or the clip is shorter than a second.
+        InputError: when there are not 1 to 4 people or the clip is shorter than a second.
         MissingVoiceError: when a role asks for a voice that is not in the catalogue.
         SpeechError: when a voice fails on several lines.
     """

@@ -55,11 +55,18 @@ PLACES: dict[int, tuple[tuple[str, ...], ...]] = {
     1: (("",),),
     2: (("on the left", "to the left"), ("on the right", "to the right")),
     3: (("on the left", "to the left"), ("in the middle", "between them"), ("on the right",)),
+    4: (
+        ("on the far left",),
+        ("left of the middle",),
+        ("right of the middle",),
+        ("on the far right",),
+    ),
 }
 OPENINGS: dict[int, tuple[str, ...]] = {
     1: ("", "A video call with one person: ", "Portrait of a person: ", "Close view: "),
     2: ("", "Two people in conversation: ", "A video call of two: ", "Two people side by side: "),
     3: ("", "Three people in a meeting: ", "A group of three: ", "Three people side by side: "),
+    4: ("", "Four people in a meeting: ", "A group of four: ", "Four people side by side: "),
 }
 JOINERS = ("; ", ". ", ", and ", ", while ")
 
@@ -88,16 +95,16 @@ def describe(
     scene: str,
     rng: np.random.Generator,
 ) -> Prompt:
-    """Describe a clip of 1 to 3 people, given from left to right, and its scene in a few words.
+    """Describe a clip of 1 to 4 people, given from left to right, and its scene in a few words.
 
     `scene` is put after "in front of" or "with ... behind": "a bookshelf", "a gray wall"; it may
     be empty. Who people are is worded once and stays the same in all segments.
 
     Raises:
-        InputError: when people and acts differ in number, or there are none or more than three.
+        InputError: when people and acts differ in number, or there are none or more than four.
     """
     if len(people) != len(acts) or len(people) not in PLACES:
-        raise InputError(f"expected 1 to 3 people with acts for each, got {len(people)}")
+        raise InputError(f"expected 1 to 4 people with acts for each, got {len(people)}")
     names = [_named(person, index, len(people), rng) for index, person in enumerate(people)]
     ending = _ending(scene, rng)
     opening = str(rng.choice(OPENINGS[len(people)]))

@@ -28,15 +28,21 @@ BACKDROPS: tuple[BackdropKind, ...] = (
 )
 Vector = tuple[float, float, float]
 
-MAX_PEOPLE = 3
-SIZES: Mapping[int, tuple[int, int]] = {1: (256, 256), 2: (448, 256), 3: (640, 256)}
-# Height of the picture at the people's distance, meters, by number of people.
-_FRAME_M: Mapping[Framing, tuple[float, float, float]] = {
-    "tight": (0.30, 0.44, 0.45),
-    "medium": (0.37, 0.50, 0.50),
-    "wide": (0.50, 0.60, 0.58),
+MAX_PEOPLE = 4
+SIZES: Mapping[int, tuple[int, int]] = {
+    1: (256, 256),
+    2: (448, 256),
+    3: (640, 256),
+    4: (832, 256),
 }
-_SPACING_M = (0.0, 0.40, 0.40)
+# Height of the picture at the people's distance, meters, by number of people.
+_FRAME_M: Mapping[Framing, tuple[float, ...]] = {
+    "tight": (0.30, 0.44, 0.45, 0.46),
+    "medium": (0.37, 0.50, 0.50, 0.50),
+    "wide": (0.50, 0.60, 0.58, 0.56),
+}
+_SPACING_M = (0.0, 0.40, 0.40, 0.40)
+_MOST_INWARD = 1.0  # places from the middle: who sits further out is not turned further
 _FOV_Y_RAD = 0.36
 
 
@@ -141,7 +147,8 @@ def _seats(
         x = place * spacing * float(rng.uniform(0.97, 1.03)) + float(rng.normal(0, 0.006))
         height = frame_m * 0.075 + float(rng.normal(0, 0.012))
         ahead = to_world @ np.array([x, height, -distance + float(rng.normal(0, 0.02))])
-        inward = -place * float(rng.uniform(0.35, 0.6)) if count > 1 else 0.0
+        aside = float(np.clip(place, -_MOST_INWARD, _MOST_INWARD))
+        inward = -aside * float(rng.uniform(0.35, 0.6)) if count > 1 else 0.0
         seats.append(
             Seat(
                 eyes_m=(float(ahead[0]), float(ahead[1]), float(ahead[2])),

@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
         assert a.acts == b.acts
 
 
-@pytest.mark.parametrize("people", [1, 2, 3])
+@pytest.mark.parametrize("people", [1, 2, 3, 4])
 def test_there_is_a_performance_of_the_clips_length_for_each_person(people: int) -> None:
     out = performed(1, people)
     assert len(out) == people
@@ -180,4 +180,4 @@ def test_breath_and_lean_stay_within_what_a_body_does() -> None:
 
 def test_another_number_of_seats_is_refused() -> None:
     with pytest.raises(InputError, match="3 seats"):
-        perform(staged(0, 2), SEATS, np.random.default_rng(0))
+        perform(staged(0, 2), SEATS[:3], np.random.default_rng(0))

@@ -57,8 +57,8 @@ def test_streams_of_randomness_are_apart() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"people": ()}, "give numbers from 1 to 3"),
-        ({"people": (4,)}, "give numbers from 1 to 3"),
+        ({"people": ()}, "give numbers from 1 to 4"),
+        ({"people": (5,)}, "give numbers from 1 to 4"),
         ({"size": (250, 256)}, "multiples of 32"),
         ({"shortest": 9.0}, "clips of 9.0 to 8.0 s"),
         ({"samples": 4}, "samples=4"),

@@ -112,8 +112,8 @@ def test_people_are_placed_from_left_to_right() -> None:
 
 
 def test_a_crowd_is_refused() -> None:
-    with pytest.raises(InputError, match="got 4"):
-        describe([MAN] * 4, [[]] * 4, 50, "", np.random.default_rng(0))
+    with pytest.raises(InputError, match="got 5"):
+        describe([MAN] * 5, [[]] * 5, 50, "", np.random.default_rng(0))
 
 
 def test_drawn_acts_lie_within_the_clip_and_change_in_some_of_them() -> None:
