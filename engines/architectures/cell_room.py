@@ -23,11 +23,15 @@ from engines.manifest import CellRule, Size, Square, boxes_in_strip, cut_strip, 
 from engines.scene.boxes import Box
 from engines.scene.scene import Scene
 
-FOLLOWED = 0.43  # of the way to where a head should be, each frame, twice: heads are heavy
-TURNED = 0.8  # of what is acted: large turns show that a head is no egg
-SHOWN = 1.8  # of acted expressions: as faint as they are acted, hardly anybody would notice
-LEAST_SHOWN, MOST_SHOWN = -0.6, 1.2  # beyond these faces look bent
+# Of the way to where a head or a brow should be, each frame, twice: heads are heavy. Corners of the
+# mouth come slowly: quick ones would stir the lips that follow a voice.
 HEAD = 3  # yaw, pitch, roll; expressions follow them
+FOLLOWED = np.array([0.43] * HEAD + [0.12 if "mouth" in name else 0.43 for name in EXPRESSIONS])
+TURNED = 0.8  # of what is acted: large turns show that a head is no egg
+# Of acted expressions: as faint as brows are acted, hardly anybody would notice; a smile is seen
+# sooner, and shares the mouth with speech.
+SHOWN = np.array([1.8 if name.startswith("brow") else 1.2 for name in EXPRESSIONS], np.float32)
+LEAST_SHOWN, MOST_SHOWN = -0.6, 1.2  # beyond these faces look bent
 Shares = NDArray[np.float32]
 Places = NDArray[np.floating]
 

