@@ -189,6 +189,26 @@ def test_heads_and_faces_follow_their_moves_and_the_rest_stays(moves: Moves, lea
     assert by_frame[-1] > least
 
 
+def test_brows_come_at_once_and_corners_of_the_mouth_slowly() -> None:
+    picture = smooth_picture(160, 96)
+    places = squares_around(FACES, 160, 96, RULE)
+    strip = cut_strip(picture, places, 32)
+    calm = shown(picture, CellRoom(Painter(strip), picture, places, FACES, RULE)).astype(int)
+
+    def shares(**curves: float) -> tuple[float, float]:
+        """Give how much of what shows in the end shows after one chunk, and after eight."""
+        room = CellRoom(Painter(strip, second_moves(**curves)), picture, places, FACES, RULE)
+        moved = [float(np.abs(shown(picture, room)[-1] - calm[-1]).mean()) for _ in range(20)]
+        return moved[0] / moved[-1], moved[7] / moved[-1]
+
+    soon, later = shares(browDownLeft=1.0, browDownRight=1.0)
+    assert soon > 0.6
+    assert later > 0.99
+    soon, later = shares(mouthSmileLeft=1.0, mouthSmileRight=1.0)
+    assert soon < 0.3
+    assert later > 0.8, "within a second and a half"
+
+
 def test_all_else_is_passed_on() -> None:
     painter = Painter(np.zeros((32, 64, 3), np.uint8))
     picture = smooth_picture(160, 96)

@@ -188,3 +188,42 @@ def test_a_state_that_leaks_is_found_in_what_comes_out_of_it(
     monkeypatch.setattr(finishing, "OrtRunner", Leaking)
     with pytest.raises(ParityError, match="audio_encoder fp32"):
         finish(draft(), request(tmp_path), tmp_path)
+
+
+class Chaos(nn.Module):
+    """Two of its streams that differ by little differ by 37 times as much a call later."""
+
+    def forward(self, x: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+        after = (37 * total + x).sin()
+        return after * 1.0, after
+
+
+@pytest.mark.parametrize(
+    ("is_chaotic", "off", "passes"), [(False, 1e-4, False), (True, 1e-4, True), (True, 0.02, False)]
+)
+def test_a_chaotic_network_is_judged_by_each_call_its_states_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_chaotic: bool, off: float, passes: bool
+) -> None:
+    network = ExportNetwork(
+        role="acting",
+        label=None,
+        module=Chaos(),
+        inputs=(TensorSpec("x", (1, 64)), TensorSpec("total", (1, 64))),
+        outputs=("y", "next_total"),
+        states=("total",),
+        is_chaotic=is_chaotic,
+    )
+    calls = reference_calls(network, {})
+
+    class Off(OrtRunner):
+        def __call__(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            made = super().__call__(inputs)
+            return made | {"next_total": made["next_total"] * (1 + off)}
+
+    monkeypatch.setattr(finishing, "OrtRunner", Off)
+    draft = Draft(Graph(network, (), write_onnx(network, tmp_path)), calls, None, None, None)
+    if passes:
+        assert finish(draft, request(tmp_path), tmp_path)[0].report.worst < 1e-3
+    else:
+        with pytest.raises(ParityError, match="acting fp32"):
+            finish(draft, request(tmp_path), tmp_path)

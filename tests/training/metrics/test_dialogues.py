@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from training.metrics.dialogues import Person, Shown, calmest, summary
+from models.errors import InputError
+from training.metrics import dialogues
+from training.metrics.dialogues import (
+    Dialogue,
+    Person,
+    Shown,
+    calmest,
+    judge_dialogues,
+    summary,
+)
 
 
 def person(r: float | None, lag: float | None, same: float | None = 1.0) -> Person:
@@ -34,3 +45,26 @@ def test_a_summary_leaves_out_what_nobody_could_measure() -> None:
     assert (found.interactivity, found.published) == (0.5, 0.2)
     assert found.bilabials is None
     assert summary([Shown((person(None, None, None),), 0, 0, None, None)]).binding is None
+
+
+def test_clips_that_cannot_be_judged_are_named_and_others_take_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Shown((person(0.9, 0),), 1, 1, None, None)
+
+    def judged(name: str, *_: object) -> Dialogue:
+        if name.endswith("1"):
+            raise InputError("3 faces of 4")
+        return Dialogue(name, shown, shown)
+
+    clips = [(tmp_path / "shard.tar", str(number)) for number in range(4)]
+    monkeypatch.setattr(dialogues, "_clips", lambda shards: clips[len(shards) :])
+    monkeypatch.setattr(dialogues, "unpack_clip", lambda *_: None)
+    monkeypatch.setattr(dialogues, "_judged", judged)
+    told: list[str] = []
+    found = judge_dialogues([], tmp_path, 3, tmp_path, [], told.append)
+    assert [each.name for each in found] == ["shard-0", "shard-2", "shard-3"]
+    assert told == ["shard-0", "shard-1 is left out: 3 faces of 4", "shard-2", "shard-3"]
+    clips[:] = clips[1:2]
+    with pytest.raises(InputError, match="no clips were judged"):
+        judge_dialogues([], tmp_path, 3, tmp_path, [], told.append)

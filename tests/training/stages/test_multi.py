@@ -156,7 +156,9 @@ def test_multitalks_way_moves_audio_attention_and_adapter_alone(
     assert all("hearing" in n or "norm_x" in n or n.startswith("audio_tokens") for n in names)
 
 
-@pytest.mark.parametrize("way", ["anytalker", "multitalk"])
+@pytest.mark.parametrize(
+    "way", ["anytalker", "multitalk", "cells", "cells_anytalker", "cells_multitalk"]
+)
 def test_settings_of_both_ways_read_and_keep_examples_without_voices(way: str) -> None:
     settings = read_config(HERE / f"{way}.toml", MultiStageConfig)
     assert settings.windows.no_voice > 0
