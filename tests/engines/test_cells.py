@@ -189,6 +189,23 @@ def test_heads_and_faces_follow_their_moves_and_the_rest_stays(moves: Moves, lea
     assert by_frame[-1] > least
 
 
+def test_everybody_is_bent_where_their_own_marks_are() -> None:
+    picture = smooth_picture(160, 96)
+    places = squares_around(FACES, 160, 96, RULE)
+    strip = cut_strip(picture, places, 32)
+
+    def made(person: int) -> NDArray[np.uint8]:
+        moves = second_moves(browDownLeft=1.0, browDownRight=1.0)
+        moves.marks[person] += 0.1
+        return shown(picture, CellRoom(Painter(strip, moves), picture, places, FACES, RULE))
+
+    unmoved = second_moves(browDownLeft=1.0, browDownRight=1.0)
+    room = CellRoom(Painter(strip, unmoved), picture, places, FACES, RULE)
+    usual = shown(picture, room)
+    assert (made(0) == usual).all(), "the first does nothing"
+    assert (made(1) != usual).any()
+
+
 def test_brows_come_at_once_and_corners_of_the_mouth_slowly() -> None:
     picture = smooth_picture(160, 96)
     places = squares_around(FACES, 160, 96, RULE)

@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from engines.architectures import cell_room
+from engines.architectures.face_bend import FaceBender
 from engines.avatar_engine import AvatarEngine
 from engines.bundle import Bundle
 from engines.command_line import find_bundle, start_engine
@@ -108,6 +110,58 @@ def test_the_mouth_of_whoever_speaks_moves_more(
     moved = mouth_motion(scene, frames)
     assert moved[speaker] > 1.3 * moved[1 - speaker], moved
     assert frames.std() > 20, "a picture, not a gray field"
+
+
+@pytest.mark.parametrize(("seat", "place"), [(0, "left"), (1, "right")])
+def test_who_is_asked_to_be_angry_is_and_nobody_else(
+    bundle: Bundle, engine: AvatarEngine, seat: int, place: str
+) -> None:
+    scene = ready_scene(bundle, DEMO_SCENE)
+
+    def filmed(prompt: str) -> NDArray[np.float64]:
+        with AvatarStream(engine, scene, prompt=prompt) as stream:
+            count = int(SECONDS / stream.chunk_seconds)
+            frames = [stream.make_chunk().frames for _ in range(count)]
+        # Of a mean a blink leaves little.
+        return np.asarray(np.concatenate(frames)[FPS:].mean(0), np.float64)
+
+    calm = filmed("A person on the left, sitting quietly; a person on the right, sitting quietly.")
+    other = "right" if place == "left" else "left"
+    asked = filmed(
+        f"A person on the {place}, clearly angry; a person on the {other}, sitting quietly."
+    )
+    brows = [forehead(scene, person) for person in (0, 1)]
+    moved = [float(np.abs(asked - calm)[span].mean()) for span in brows]
+    assert moved[seat] > 1.0
+    assert moved[seat] > 2 * moved[1 - seat], moved
+
+
+def forehead(scene: Scene, person: int) -> tuple[slice, slice]:
+    """Give the upper half of a face, brows in its middle."""
+    left, top, right, bottom = (round(edge) for edge in scene.boxes[person])
+    return slice(top, (top + bottom) // 2), slice(left, right)
+
+
+def test_marks_of_faces_are_read_from_the_picture(
+    bundle: Bundle, engine: AvatarEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[NDArray[np.float32]] = []
+
+    def bender(marks: NDArray[np.float32], side: int) -> FaceBender:
+        read.append(marks)
+        return FaceBender(marks, side)
+
+    monkeypatch.setattr(cell_room, "FaceBender", bender)
+    with AvatarStream(engine, ready_scene(bundle, DEMO_SCENE)) as stream:
+        for _ in range(3):
+            stream.make_chunk()
+    assert len(read) == 2, "once for everybody"
+    for left, right, mouth in read:
+        assert 0.25 < left[0] < right[0] - 0.1 < 0.75
+        assert 0.3 < left[1] < 0.5
+        assert abs(left[1] - right[1]) < 0.08
+        assert left[0] < mouth[0] < right[0]
+        assert 0.55 < mouth[1] < 0.8
 
 
 def test_the_bundle_fits_the_repository(bundle: Bundle) -> None:
