@@ -66,6 +66,16 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
     fast: Annotated[
         bool, typer.Option("--fast", help="No smoothing of edges; twice as fast.")
     ] = False,
+    aside: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="Radians that somebody may be beside the camera whom people talk to."
+        ),
+    ] = 0.0,
+    bearded: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Share of people with beards; by default as drawn."),
+    ] = None,
 ) -> None:
     """Render hours of one to four people talking, with voices and exact labels."""
     try:
@@ -78,6 +88,8 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
             longest=longest,
             clips_per_shard=16,
             samples=1 if fast else 2,
+            aside_rad=aside,
+            bearded=bearded,
         )
         _render(run, out, _present(asset_folder()), hours, workers)
     except ModelError as error:

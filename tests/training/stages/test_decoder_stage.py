@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +19,14 @@ from training.cli import app
 from training.runs.config_file import read_config
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
-from training.stages.decoder.decoder_cli import SMOKE, USUAL, able_to_be_told
+from training.stages.decoder.decoder_cli import JOINT, SMOKE, USUAL, able_to_be_told
 from training.stages.decoder.filmed import Filmed, FilmedBank, FilmedSource, cropped, told_of
-from training.stages.decoder.task import DecoderStageConfig, DecoderTask, made_latents
+from training.stages.decoder.task import (
+    DecoderStageConfig,
+    DecoderTask,
+    JointConfig,
+    made_latents,
+)
 from training.stages.dit.banks import DOLLS, HELD_OUT_DOLLS
 from training.stages.dit.shipped import read_dit
 from training.stages.dit.smoke import doll_encoders
@@ -164,6 +170,51 @@ def test_only_what_decodes_learns(single_run: Path, settings: DecoderStageConfig
     assert all(each.grad is None for each in task.reader.parameters())
 
 
+def test_a_transformer_that_learns_along_makes_what_the_film_shows(
+    single_run: Path, settings: DecoderStageConfig
+) -> None:
+    """Its own share, measured with the decoder of the start: errors of pixels reach it."""
+    trained, source = read_dit(single_run), source_of(single_run, DOLLS, settings)
+    batch = source.clips(8, 2)
+    vae = able_to_be_told(doll_encoders().vae, settings.movement_dim)
+    begun = copy.deepcopy(vae)
+    alone = replace(settings, true_share=0.0, joint=JointConfig(latents=0.0, second_share=0.3))
+    task = DecoderTask(alone, vae, trained.dit, LipReader(), SameBatch(source, batch), batch)
+
+    def error() -> float:
+        latents = made_latents(trained.dit, batch.window, torch.Generator().manual_seed(1))
+        return shown_error(begun, batch, latents, told_of(batch.window, latents))
+
+    before = error()
+    optimizer = torch.optim.Adam(trained.dit.parameters(), 1e-3)
+    for step in range(30):
+        optimizer.zero_grad()
+        torch.autograd.backward(task.losses(Draw(0, 0, step, CPU))["loss"])
+        optimizer.step()
+    assert error() < 0.9 * before
+
+
+def test_a_joint_run_writes_both_networks(single_run: Path, tmp_path: Path) -> None:
+    command = ["decoder", "--smoke", "--joint", "--out", str(tmp_path), "--start", str(single_run)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    before, after = (read_dit(folder).dit.state_dict() for folder in (single_run, tmp_path))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert {"audio_tokens.enter.weight", "head.head.weight"} <= moved
+    assert read_vae(tmp_path / "vae.safetensors").cfg.movement_dim
+    losses = [line for line in RunFolder(tmp_path).read_log() if line["kind"] == "loss"]
+    assert losses[-1]["latents"] < losses[0]["latents"]
+
+
+def test_settings_without_a_joint_table_are_refused_for_a_joint_run(
+    single_run: Path, tmp_path: Path
+) -> None:
+    options = ["--joint", "--config", str(USUAL), "--start", str(single_run)]
+    result = CliRunner().invoke(app, ["decoder", "--out", str(tmp_path / "run"), *options])
+    assert result.exit_code == 1
+    assert "has no joint table" in " ".join(result.output.split())
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -195,3 +246,10 @@ def test_settings_that_cannot_be_are_refused() -> None:
         replace(usual, weights=replace(usual.weights, eyes=-1.0))
     with pytest.raises(ConfigError, match="negative weight"):
         replace(usual, losses=replace(usual.losses, eyes=-1.0))
+    with pytest.raises(ConfigError, match="a share outside"):
+        JointConfig(latents=0.3, second_share=1.2)
+
+
+def test_the_usual_joint_settings_can_be_read() -> None:
+    assert read_config(USUAL, DecoderStageConfig).joint is None
+    assert read_config(JOINT, DecoderStageConfig).joint is not None

@@ -20,13 +20,12 @@ from training.runs.memory import keep_freed_memory
 from training.runs.processes import open_processes
 from training.runs.schedule import Budget
 from training.stages.decoder.filmed import Filmed, FilmedBank, FilmedSource
-from training.stages.decoder.task import DecoderStageConfig, DecoderTask
+from training.stages.decoder.task import DecoderStageConfig, DecoderTask, JointConfig
 from training.stages.dit.banks import DOLLS, HELD_OUT_DOLLS
-from training.stages.dit.shipped import TrainedDit, read_dit
+from training.stages.dit.shipped import TrainedDit, read_dit, write_dit
 from training.stages.dit.smoke import doll_encoders
 from training.stages.dit.starting import named, smoke_start
 from training.stages.options import (
-    ConfigOption,
     DeviceOption,
     HeldOutOption,
     MinutesOption,
@@ -40,6 +39,8 @@ from training.stages.vae.shipped import READER, read_reader, read_vae, write_rea
 
 HERE = Path(__file__).parent
 USUAL, SMOKE = HERE / "decoder.toml", HERE / "smoke.toml"
+JOINT = HERE / "joint.toml"
+SMOKE_JOINT = JointConfig(latents=0.3, second_share=0.2)
 SMOKE_STEPS = 120
 HELD_OUT_WINDOWS = 16
 SEED = 23
@@ -63,16 +64,21 @@ def decoder(  # noqa: PLR0913  # a command's options are its arguments
     vae: VaeOption = None,
     clips: SinglesOption = None,
     held_out: HeldOutOption = None,
-    config: ConfigOption = USUAL,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings, TOML; by default the stage's own.")
+    ] = None,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="The transformer learns along, from the same pixels.")
+    ] = False,
     minutes: MinutesOption = 60.0,
     smoke: SmokeOption = False,
     device: DeviceOption = "cpu",
 ) -> None:
-    """Train the decoder on what the transformer makes, told of faces' motion; latents stay."""
+    """Train the decoder on what the transformer makes, told of faces' motion; or both together."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     keep_freed_memory()
     try:
-        settings = read_config(SMOKE if smoke else config, DecoderStageConfig)
+        settings = _settings(config, joint=joint, smoke=smoke)
         folder = RunFolder.open(out, settings)
         if smoke:
             single = smoke_start(out, start)
@@ -88,12 +94,26 @@ def decoder(  # noqa: PLR0913  # a command's options are its arguments
             ema = train(task, Runner(folder, settings.loop, budget, processes))
             if processes.is_first:
                 last = [line for line in folder.read_log() if line["kind"] == "measure"][-1:]
-                write_vae(out / WEIGHTS, ema.network.vae, {"training": last[0] if last else {}})
+                facts = last[0] if last else {}
+                write_vae(out / WEIGHTS, ema.network.vae, {"training": facts})
                 write_reader(out / READER, begun.reader)
+                if ema.network.dit is not None:
+                    write_dit(out, ema.network.dit, begun.trained.words, {"training": facts})
     except ModelError as error:
         console.print(f"[red]{error}[/red]")
         raise typer.Exit(1) from error
     console.print(f"weights, checkpoint, log and pictures are in {out}")
+
+
+def _settings(config: Path | None, *, joint: bool, smoke: bool) -> DecoderStageConfig:
+    if config is None:
+        usual = JOINT if joint else USUAL
+        settings = read_config(SMOKE if smoke else usual, DecoderStageConfig)
+        return replace(settings, joint=SMOKE_JOINT) if smoke and joint else settings
+    settings = read_config(config, DecoderStageConfig)
+    if joint and settings.joint is None:
+        raise InputError(f"{config} has no joint table; {JOINT} has one")
+    return settings
 
 
 def able_to_be_told(vae: StudioVAE, movement_dim: int) -> StudioVAE:

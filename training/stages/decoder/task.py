@@ -4,6 +4,10 @@ The autoencoder's own stage shows the decoder true latents. In a stream it meets
 transformer with one or two steps: means of what may be, without what a voice leaves open. Here it
 meets these, and is told what the transformer was told, so that it shows what latents leave out.
 
+The transformer may learn along (`joint`): then what is wrong in the pixels of a film reaches it
+through the decoder. Its own stages compare with decoded true latents, and where the decoder shows
+no mouth, of beards and turned heads, they ask for none.
+
 Shape letters: B batch, C latent channels, F latent frames, T = 4 F video frames, h and w latent
 size, H, W picture size.
 """
@@ -36,12 +40,16 @@ from training.stages.decoder.filmed import (
     told_of,
 )
 from training.stages.decoder.measures import measure
-from training.stages.dit.prediction import predict_clean
+from training.stages.dit.prediction import noised, predict_clean
+from training.stages.dit.task import ADAM_NAMES as DIT_ADAM_NAMES
 from training.stages.dit.windows import EXPRESSION, Window, WindowConfig
+from training.stages.motion import LIP_GAP
 from training.stages.vae.lip_reader import LipReader, Reading, mouth_windows, unlikeness
 from training.stages.vae.task import coarse_error, edge_error, motion_error, weighted_error
 
 READ_EVERY = 2  # video frames; neighbors look alike, and reading costs
+BESIDE, NEARER = 0.02, 0.15  # how the reader's windows vary: of a face's width, of their own
+HALF_WAY = 0.5  # noise that the second of two steps begins with
 SEED = 17
 
 
@@ -58,11 +66,28 @@ class DecoderLosses:
     motion: float  # differences between video frames
     seams: float  # how much more of that counts where one latent frame follows another
     mouths: float  # mouths that look alike to a network that reads them
+    gaps: float  # lips as far apart as in truth, to that network; in 10 mm
     eyes: float  # eyes and brows, likewise
 
     def __post_init__(self) -> None:
         if min(dataclasses.astuple(self)) < 0:
             raise ConfigError(f"negative weight in {self}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointConfig:
+    """How the transformer learns along.
+
+    Raises:
+        ConfigError: when a weight is negative, or a share outside 0..1.
+    """
+
+    latents: float  # squared error of its latents, relative to the absolute error of pixels
+    second_share: float  # of examples that begin half way, as the second of two steps does
+
+    def __post_init__(self) -> None:
+        if self.latents < 0 or not 0 <= self.second_share <= 1:
+            raise ConfigError(f"negative weight, or a share outside 0..1, in {self}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +107,7 @@ class DecoderStageConfig:
     untold_share: float  # of examples of which nothing is told
     losses: DecoderLosses
     loop: LoopConfig
+    joint: JointConfig | None = None  # None: the transformer stays as it is
 
     def __post_init__(self) -> None:
         if not 0 <= self.true_share <= 1 or not 0 <= self.untold_share <= 1:
@@ -89,11 +115,14 @@ class DecoderStageConfig:
 
 
 class DecoderLearner(nn.Module):
-    """The autoencoder, of which the decoder learns, and a reader of eyes that only training has."""
+    """The autoencoder, of which the decoder learns, and a reader of eyes that only training has.
 
-    def __init__(self, vae: StudioVAE) -> None:
+    The transformer is part of it when it learns along, else None.
+    """
+
+    def __init__(self, vae: StudioVAE, dit: StudioDiT | None) -> None:
         super().__init__()
-        self.vae = vae
+        self.vae, self.dit = vae, dit
         self.vae.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
         self.eyes = LipReader()
 
@@ -116,6 +145,7 @@ class DecoderTask:
         "vae.decoder.movement.enter.",
         "eyes.convs.0.",
         "eyes.to_motion.",
+        *(f"dit.{name}" for name in DIT_ADAM_NAMES),
     )
 
     def __init__(
@@ -132,17 +162,19 @@ class DecoderTask:
         Args:
             config: of the run.
             vae: its decoder and reference encoder learn.
-            dit: makes latents; frozen.
+            dit: makes latents; learns along if the settings say so.
             reader: of mouths; frozen.
             source: of the train split.
             held_out: a batch of the test split.
         """
-        self.config, self.dit, self.reader = config, dit, reader
+        self.config, self.reader = config, reader
         self.source, self.held_out = source, held_out
-        self.network = DecoderLearner(vae.train().requires_grad_(True))
+        self.dit = dit.train(config.joint is not None).requires_grad_(config.joint is not None)
+        self.network = DecoderLearner(
+            vae.train().requires_grad_(True), dit if config.joint else None
+        )
         vae.encoder.requires_grad_(False)
-        for frozen in (dit, reader):
-            frozen.eval().requires_grad_(False)
+        reader.eval().requires_grad_(False)
         self.samples_per_step = config.windows.batch
 
     def losses(self, draw: Draw) -> Mapping[str, Tensor]:
@@ -150,7 +182,7 @@ class DecoderTask:
         device = draw.torch.device
         self._to(device)
         batch = on_device(self.source.draw(draw), device)
-        latents = self._latents(batch.window, draw)
+        latents, off = self._latents(batch.window, draw)
         is_told = _chance(len(latents), 1 - self.config.untold_share, draw)
         shown = self._show(batch, latents, is_told, draw.numpy)
         truth, weights = shown.truth, self.config.losses
@@ -160,7 +192,7 @@ class DecoderTask:
             "edges": edge_error(error, truth.weight),
             "coarse": coarse_error(error, truth.weight),
             "motion": motion_error(error, truth.weight, weights.seams),
-            "mouths": self._misread_mouths(shown),
+            **self._misread_mouths(shown, draw),
             **self._misread_eyes(shown),
         }
         losses["loss"] = (
@@ -169,9 +201,13 @@ class DecoderTask:
             + weights.coarse * losses["coarse"]
             + weights.motion * losses["motion"]
             + weights.mouths * losses["mouths"]
+            + weights.gaps * losses["gaps"]
             + weights.eyes * losses["eyes"]
             + losses["reader"]
         )
+        if self.config.joint is not None:
+            losses["latents"] = off
+            losses["loss"] = losses["loss"] + self.config.joint.latents * off
         return losses
 
     def measure(
@@ -181,22 +217,35 @@ class DecoderTask:
         device = next(network.parameters()).device
         self._to(device)
         batch = on_device(self.held_out, device)
-        latents = made_latents(self.dit, batch.window, torch.Generator(device).manual_seed(SEED))
+        dit = self._dit(network)
+        latents = made_latents(dit, batch.window, torch.Generator(device).manual_seed(SEED))
         return measure(network.vae, batch, latents, Path(folder.path) / "sheet.png")
 
     def _to(self, device: torch.device) -> None:
         self.dit.to(device)
         self.reader.to(device)
 
-    def _latents(self, window: Window, draw: Draw) -> Tensor:
-        """Give latents [B, C, F, h, w]: the transformer's, or true ones with some noise."""
-        made = made_latents(self.dit, window, draw.torch)
+    def _dit(self, network: DecoderLearner) -> StudioDiT:
+        return self.dit if network.dit is None else network.dit
+
+    def _latents(self, window: Window, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Give latents [B, C, F, h, w]: the transformer's, or true ones with some noise.
+
+        And the transformer's squared error, weighed by place.
+        """
         shape, device = window.latents.shape, draw.torch.device
+        joint = self.config.joint
+        if joint is None:
+            made = made_latents(self._dit(self.network), window, draw.torch)
+        else:
+            is_second = _chance(shape[0], joint.second_share, draw)
+            made = _latents_from(self._dit(self.network), window, draw.torch, is_second)
+        off = ((made - window.latents).square() * window.weight).mean()
         strength = torch.rand(shape[0], 1, 1, 1, 1, generator=draw.torch, device=device)
         noise = torch.randn(shape, generator=draw.torch, device=device)
         true = window.latents + noise * strength * self.config.true_noise
         is_true = _chance(shape[0], self.config.true_share, draw)
-        return torch.where(is_true[:, None, None, None, None], true, made)
+        return torch.where(is_true[:, None, None, None, None], true, made), off
 
     def _show(
         self, batch: Filmed, latents: Tensor, is_told: Tensor, rng: np.random.Generator
@@ -209,15 +258,28 @@ class DecoderTask:
         looked = vae.look(truth.window.picture)
         return Shown(truth, vae.decode(cut, looked, told=told).video.float())
 
-    def _misread_mouths(self, shown: Shown) -> Tensor:
-        """Compare how mouths read to a network that learned it from true ones."""
-        mouths = shown.truth.window.mouths[:, 0, ::READ_EVERY]
-        width = shown.truth.window.face_widths[:, 0]
+    def _misread_mouths(self, shown: Shown, draw: Draw) -> dict[str, Tensor]:
+        """Compare how mouths read to a network that learned it from true ones.
+
+        It looks a little beside and from nearer or further every time, the same way at both: what
+        only fools it from one place is no mouth.
+        """
+        window = shown.truth.window
+        device, generator = draw.torch.device, draw.torch
+        width = window.face_widths[:, 0]
+        beside = torch.randn(len(width), 1, 2, generator=generator, device=device)
+        mouths = window.mouths[:, 0, ::READ_EVERY] + BESIDE * width[:, None, None] * beside
+        nearer = torch.rand(len(width), generator=generator, device=device)
+        width = width * (1 + NEARER * (2 * nearer - 1))
         true = mouth_windows(shown.truth.video[:, :, ::READ_EVERY], mouths, width)
         made = mouth_windows(shown.video[:, :, ::READ_EVERY], mouths, width)
         with torch.no_grad():
             wanted = self.reader(true)
-        return unlikeness(self.reader(made), wanted).mean()
+        seen = self.reader(made)
+        return {
+            "mouths": unlikeness(seen, wanted).mean(),
+            "gaps": (seen.motion[:, LIP_GAP] - wanted.motion[:, LIP_GAP]).abs().mean(),
+        }
 
     def _misread_eyes(self, shown: Shown) -> dict[str, Tensor]:
         """Compare eyes likewise, and teach their reader on true ones."""
@@ -240,10 +302,19 @@ def made_latents(dit: StudioDiT, window: Window, generator: torch.Generator) -> 
 
     As in a stream without memory, all frames of an example begin with the same noise.
     """
+    is_second = torch.zeros(len(window.latents), dtype=torch.bool, device=window.latents.device)
+    return _latents_from(dit, window, generator, is_second)
+
+
+def _latents_from(
+    dit: StudioDiT, window: Window, generator: torch.Generator, is_second: Tensor
+) -> Tensor:
+    """Give what the transformer makes of noise, or, where `is_second` [B], of half of it."""
     shape, device = window.latents.shape, window.latents.device
     noise = torch.randn((*shape[:2], 1, *shape[3:]), generator=generator, device=device)
-    level = torch.ones(shape[0], shape[2], device=device)
-    return predict_clean(dit, window, noise.expand(shape), level, remembers=False).float()
+    level = torch.where(is_second, HALF_WAY, 1.0)[:, None].expand(shape[0], shape[2])
+    noisy = noised(window.latents, level, noise.expand(shape))
+    return predict_clean(dit, window, noisy, level, remembers=False).float()
 
 
 def _chance(count: int, share: float, draw: Draw) -> Tensor:

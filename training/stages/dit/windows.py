@@ -60,6 +60,8 @@ class WindowConfig:
     floor_weight: float  # of a position that is neither mouth nor eye
     mouth_weight: float
     eye_weight: float
+    # Of examples that are taken, of some moments, where lips move most: in dialogues most rest.
+    open_share: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.batch, self.latent_frames) < 1 or self.side < PATCH or self.side % PATCH:
@@ -219,6 +221,9 @@ def choose_moment(
     last = clip.frames - config.latent_frames
     if last == 0 and len(clip.stills) == 1:
         return 0, 0
+    if config.open_share and rng.random() < config.open_share:
+        moments = [_calm_moment(clip, config, last, rng) for _ in range(LOOKS)]
+        return max(moments, key=lambda each: _lip_motion(clip, each[0], config.latent_frames))
     if not config.lively_share or rng.random() >= config.lively_share:
         return _calm_moment(clip, config, last, rng)
     moments = [_calm_moment(clip, config, last, rng) for _ in range(LOOKS)]
@@ -244,6 +249,12 @@ def _liveliness(clip: EncodedClip, moment: tuple[int, int], frames: int) -> floa
     curves = clip.motion[..., EXPRESSION].astype(np.float32)
     shown = curves[:, clip.still_frames[still], None]
     return float(np.abs(curves[:, span] - shown).mean(1).sum())
+
+
+def _lip_motion(clip: EncodedClip, first: int, frames: int) -> float:
+    """Measure how much lips move in so many latent frames, everybody's together."""
+    span = slice(first * FRAMES_PER_LATENT, (first + frames) * FRAMES_PER_LATENT)
+    return float(clip.motion[:, span, LIP_GAP].astype(np.float32).std(1).sum())
 
 
 def _turns(clip: EncodedClip, first: int, frames: int) -> NDArray[np.float32]:

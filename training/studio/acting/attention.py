@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from training.studio.performance_data import FPS, Act, Flags, Floats
 
 CAMERA, AWAY = -1, -2  # targets that are no person
+IN_THE_CAMERA = (0.0, 0.0, 0.0)
 
 LISTENER_SECONDS, SPEAKER_SECONDS = 2.4, 1.6  # mean time on one target
 REACTION_SECONDS = (0.12, 0.5)  # until a listener's eyes follow a change of speaker
@@ -101,13 +102,17 @@ def gaze(
     person: int,
     frames: int,
     rng: np.random.Generator,
+    listener_m: tuple[float, float, float] = IN_THE_CAMERA,
 ) -> Gaze:
-    """Turn looks into points: a saccade of two frames, then fixations that wander a little."""
+    """Turn looks into points: a saccade of two frames, then fixations that wander a little.
+
+    Looks at CAMERA go to `listener_m`, who is behind the camera unless told otherwise.
+    """
     eyes = np.asarray(seats[person].eyes_m)
     centers = np.zeros((frames, 3))
     ends = [look.start_frame for look in looks[1:]] + [frames]
     for look, end in zip(looks, ends, strict=True):
-        centers[look.start_frame : end] = _place(look.target, seats, person, rng)
+        centers[look.start_frame : end] = _place(look.target, seats, person, listener_m, rng)
     points = centers + _fixations(centers, eyes, rng)
     jumps = [look.start_frame for look in looks[1:] if look.start_frame < frames]
     for jump in jumps:  # the first frame of a saccade is half way
@@ -173,10 +178,14 @@ def _wished(
 
 
 def _place(
-    target: int, seats: Sequence[Seated], person: int, rng: np.random.Generator
+    target: int,
+    seats: Sequence[Seated],
+    person: int,
+    listener_m: tuple[float, float, float],
+    rng: np.random.Generator,
 ) -> FloatArray:
     if target == CAMERA:
-        return np.zeros(3)
+        return np.asarray(listener_m, np.float64)
     if target >= 0:
         return np.asarray(seats[min(target, len(seats) - 1)].eyes_m, np.float64)
     seat = seats[person]

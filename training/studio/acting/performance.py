@@ -6,6 +6,7 @@ Shape letters: T video frames at `FPS`, P people.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from models.errors import InputError
 from training.studio.acting.acts import closed_gaps, draw_acts, states
-from training.studio.acting.attention import Seated, gaze, plan_looks
+from training.studio.acting.attention import IN_THE_CAMERA, Seated, gaze, plan_looks
 from training.studio.acting.blinks import blink_curve
 from training.studio.acting.dialogue import Dialogue, Role, write_dialogue
 from training.studio.acting.expressions import expression_curves, smooth_noise
@@ -46,6 +47,13 @@ WIDE = [ARKIT.index(name) for name in ("eyeWideLeft", "eyeWideRight")]
 FloatArray = NDArray[np.float64]
 
 
+class Around(NamedTuple):
+    """Where everybody is."""
+
+    seats: Sequence[Seated]
+    listener_m: tuple[float, float, float]  # somebody outside the picture, world
+
+
 def make_dialogue(
     roles: Sequence[Role],
     seconds: float,
@@ -62,11 +70,13 @@ def perform(
     seats: Sequence[Seated],
     rng: np.random.Generator,
     acts: Sequence[Sequence[Act]] | None = None,
+    listener_m: tuple[float, float, float] = IN_THE_CAMERA,
 ) -> list[Performance]:
     """Perform a dialogue: one performance for each person.
 
     Without `acts`, expressions and gestures are drawn. `talking`, `listening` and the laughing of a
-    heard laugh are added to them. The camera is at the world's origin.
+    heard laugh are added to them. The camera is at the world's origin, and so is the listener at
+    whom people look who look at nobody in the picture, unless `listener_m` is another point.
 
     Raises:
         InputError: when seats or acts are given for another number of people.
@@ -81,7 +91,7 @@ def perform(
         _perform_one(
             dialogue,
             person,
-            seats,
+            Around(seats, listener_m),
             speaking,
             list(acts[person]) if acts is not None else draw_acts(frames, people, rng),
             rng,
@@ -103,7 +113,7 @@ def speaking_frames(phones: Sequence[Phone], frames: int) -> Flags:
 def _perform_one(
     dialogue: Dialogue,
     person: int,
-    seats: Sequence[Seated],
+    around: Around,
     speaking: Flags,
     acts: list[Act],
     rng: np.random.Generator,
@@ -113,10 +123,11 @@ def _perform_one(
     phones = dialogue.phones(person)
     acts = [*acts, *_laughs(dialogue, person, frames), *states(person, speaking)]
     energy = _energy(voice, frames)
-    look = gaze(plan_looks(person, speaking, acts, rng), seats, person, frames, rng)
+    looks = plan_looks(person, speaking, acts, rng)
+    look = gaze(looks, around.seats, person, frames, rng, around.listener_m)
     reactions = react(person, speaking, rng)
     mouth = mouth_curves(phones, voice, frames, float(rng.uniform(*ARTICULATION)))
-    head = head_angles(look.centers, seats[person], energy, acts, rng)
+    head = head_angles(look.centers, around.seats[person], energy, acts, rng)
     head[:, 1] += reactions.nod_rad
     curves = _face(mouth, is_speaking, acts, reactions, rng)
     curves += _brows(voice, energy, rng)[:, None] * BROW_LIFT

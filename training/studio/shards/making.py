@@ -47,7 +47,7 @@ class ClipMaker:
         rng = self.run.generator(index, "dialogue")
         roles = [Role(gender=identity.gender) for identity in scene.people]
         dialogue = write_dialogue(roles, plan.seconds, rng, self._catalogue)
-        acting = perform(dialogue, scene.seats, rng)
+        acting = perform(dialogue, scene.seats, rng, listener_m=scene.listener_m)
         prompt = describe(
             [portrait(identity) for identity in scene.people],
             [performance.acts for performance in acting],

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ConfigError
-from training.studio.people.identity import sample_identity
+from training.studio.people.identity import Identity, sample_identity
 from training.studio.performance_data import FPS
 from training.studio.speech.sentences import Split
-from training.studio.stage.scene import MAX_PEOPLE, SIZES, Scene, sample_scene
+from training.studio.stage.scene import MAX_PEOPLE, SIZES, Scene, sample_scene, turned_aside
 
 PURPOSES = {"plan": 0, "dialogue": 1, "prompt": 2}  # streams of one clip's randomness
+MOST_ASIDE_RAD = 1.2
 TEST_IDENTITY = 1  # identities of the test split have odd seeds, those of training even ones
 
 
@@ -36,6 +37,8 @@ class RunPlan:
     longest: float
     clips_per_shard: int
     samples: int  # 2 draws at twice the size, 1 is faster
+    aside_rad: float = 0.0  # how far beside the camera somebody may be whom people talk to
+    bearded: float | None = None  # share of people with beards; None: as many as there are
 
     def __post_init__(self) -> None:
         if not self.people or not all(1 <= count <= MAX_PEOPLE for count in self.people):
@@ -46,6 +49,12 @@ class RunPlan:
             raise ConfigError(f"size={self.size}: width and height are multiples of 32 from 64 on")
         if self.samples not in (1, 2):
             raise ConfigError(f"samples={self.samples}: 1 (fast) or 2 (smooth edges)")
+        if not 0 <= self.aside_rad <= MOST_ASIDE_RAD:
+            raise ConfigError(
+                f"aside_rad={self.aside_rad}: 0 to {MOST_ASIDE_RAD}; further, no mouth is seen"
+            )
+        if self.bearded is not None and not 0 <= self.bearded <= 1:
+            raise ConfigError(f"bearded={self.bearded} is a share, 0 to 1")
         if self.clips_per_shard < 1 or self.seed < 0:
             raise ConfigError("clips_per_shard must be at least 1 and the seed not negative")
 
@@ -80,9 +89,26 @@ def plan_clip(run: RunPlan, index: int) -> ClipPlan:
     rng = run.generator(index, "plan")
     count = int(rng.choice(run.people))
     frames = int(rng.integers(round(run.shortest * FPS), round(run.longest * FPS) + 1))
-    people = [sample_identity(seed) for seed in _identity_seeds(run.split, count, rng)]
-    scene = sample_scene(int(rng.integers(1 << 31)), people=people, size=run.size or SIZES[count])
+    people = _people(run, count, rng)
+    seed = int(rng.integers(1 << 31))
+    scene = sample_scene(seed, people=people, size=run.size or SIZES[count])
+    if run.aside_rad > 0:
+        scene = turned_aside(scene, seed, run.aside_rad)
     return ClipPlan(index=index, frames=frames, scene=scene)
+
+
+def _people(run: RunPlan, count: int, rng: np.random.Generator) -> list[Identity]:
+    """Draw people; where a share of them is to be bearded, until each is as their lot says."""
+    if run.bearded is None:
+        return [sample_identity(seed) for seed in _identity_seeds(run.split, count, rng)]
+    found: list[Identity] = []
+    while len(found) < count:
+        is_bearded = bool(rng.random() < run.bearded)
+        person = sample_identity(_identity_seeds(run.split, 1, rng)[0])
+        while (person.beard != "none") != is_bearded:
+            person = sample_identity(_identity_seeds(run.split, 1, rng)[0])
+        found.append(person)
+    return found
 
 
 def _identity_seeds(split: Split, count: int, rng: np.random.Generator) -> Sequence[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -78,6 +79,7 @@ class Scene:
     framing: Framing
     light: Light
     backdrop: Backdrop
+    listener_m: Vector = (0.0, 0.0, 0.0)  # who is talked to outside the picture, world
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.people) <= MAX_PEOPLE or len(self.people) != len(self.seats):
@@ -126,6 +128,26 @@ def sample_scene(
         backdrop=Backdrop(
             kind=BACKDROPS[int(rng.integers(len(BACKDROPS)))], seed=int(rng.integers(1 << 31))
         ),
+    )
+
+
+def turned_aside(scene: Scene, seed: int, most_rad: float) -> Scene:
+    """Let a scene's people talk to somebody beside the camera rather than into it.
+
+    The listener is a third of `most_rad` to all of it to one side, as seen by the people, and their
+    bodies are turned half of that way; heads follow the eyes for more of it.
+    """
+    rng = np.random.default_rng((seed, 0xA5))
+    aside = float(rng.choice([-1, 1]) * rng.uniform(1 / 3, 1) * most_rad)
+    eyes = np.mean([seat.eyes_m for seat in scene.seats], axis=0)
+    away = float(np.linalg.norm(eyes))
+    listener = eyes + away * np.array([np.sin(aside), 0.0, np.cos(aside)])
+    return dataclasses.replace(
+        scene,
+        seats=tuple(
+            dataclasses.replace(seat, yaw_rad=seat.yaw_rad + aside / 2) for seat in scene.seats
+        ),
+        listener_m=(float(listener[0]), float(listener[1]), float(listener[2])),
     )
 
 

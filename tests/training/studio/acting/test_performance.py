@@ -114,6 +114,16 @@ def test_looking_at_the_camera_points_the_gaze_at_the_origin() -> None:
     assert np.linalg.norm(person.gaze_target[55:145], axis=1).max() < 0.15
 
 
+def test_people_turn_to_a_listener_outside_the_picture() -> None:
+    act = Act(start_frame=0, end_frame=200, name="looking_at_camera", strength=1.0)
+    listener = (-1.5, 0.0, 0.4)
+    person = perform(
+        staged(2, 1, Kind.MONOLOGUE), SEATS[1:2], np.random.default_rng(0), [[act]], listener
+    )[0]
+    assert np.linalg.norm(person.gaze_target[5:145] - listener, axis=1).max() < 0.15
+    assert person.head_rad[60:145, 0].mean() < -0.3
+
+
 def test_listeners_look_at_the_speaker_most_of_the_time() -> None:
     speaking = np.zeros((2, 2000), np.bool_)
     speaking[0] = True

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from models.errors import ConfigError
@@ -43,6 +44,34 @@ def test_nobody_is_in_both_splits() -> None:
     assert {seed % 2 for seed in seeds[1]} == {1}
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_as_many_have_beards_as_are_asked_for(share: float) -> None:
+    run = replace(RUN, bearded=share)
+    people = [person for index in range(60) for person in plan_clip(run, index).scene.people]
+    bearded = np.mean([person.beard != "none" for person in people])
+    assert bearded == pytest.approx(share, abs=0.0 if share in (0, 1) else 0.15)
+    assert {person.seed % 2 for person in people} == {0}, "of the split that was asked for"
+
+
+def test_people_asked_to_look_aside_are_turned_to_a_listener_there() -> None:
+    run = replace(RUN, people=(1,), aside_rad=0.9)
+    plain, turned = (
+        [plan_clip(each, index).scene for index in range(40)]
+        for each in (replace(run, aside_rad=0.0), run)
+    )
+    angles = []
+    for before, after in zip(plain, turned, strict=True):
+        assert before.listener_m == (0.0, 0.0, 0.0)
+        assert (before.people, before.camera) == (after.people, after.camera)
+        away = np.asarray(after.listener_m) - np.asarray(after.seats[0].eyes_m)
+        angles.append(float(np.arctan2(away[0], away[2])))
+        shift = after.seats[0].yaw_rad - before.seats[0].yaw_rad
+        assert shift == pytest.approx(angles[-1] / 2, abs=1e-6)
+    assert np.abs(angles).min() >= 0.3 - 1e-6
+    assert np.abs(angles).max() <= 0.9 + 1e-6
+    assert min(angles) < 0 < max(angles)
+
+
 def test_hours_are_reached() -> None:
     shards = RUN.shards_for(2.0)
     assert shards * RUN.clips_per_shard * RUN.mean_seconds >= 7200
@@ -62,6 +91,8 @@ def test_streams_of_randomness_are_apart() -> None:
         ({"size": (250, 256)}, "multiples of 32"),
         ({"shortest": 9.0}, "clips of 9.0 to 8.0 s"),
         ({"samples": 4}, "samples=4"),
+        ({"aside_rad": 2.0}, "no mouth is seen"),
+        ({"bearded": 1.5}, "bearded=1.5 is a share"),
     ],
 )
 def test_impossible_runs_are_refused(changed: dict[str, object], message: str) -> None:
