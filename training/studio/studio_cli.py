@@ -19,6 +19,7 @@ from rich.progress import (
 )
 
 from models.errors import ModelError
+from training.studio.acting.dialogue import Kind
 from training.studio.assets import asset_folder, fetch, is_complete
 from training.studio.conversation import WELCOME, speak_conversation
 from training.studio.people.library import Library
@@ -66,6 +67,9 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
     fast: Annotated[
         bool, typer.Option("--fast", help="No smoothing of edges; twice as fast.")
     ] = False,
+    kind: Annotated[
+        Kind | None, typer.Option(help="What happens in every clip; by default all of these.")
+    ] = None,
     aside: Annotated[
         float,
         typer.Option(
@@ -88,6 +92,7 @@ def render(  # noqa: PLR0913  # a command's options are its arguments
             longest=longest,
             clips_per_shard=16,
             samples=1 if fast else 2,
+            kind=kind,
             aside_rad=aside,
             bearded=bearded,
         )

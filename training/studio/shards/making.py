@@ -46,7 +46,7 @@ class ClipMaker:
         scene = plan.scene
         rng = self.run.generator(index, "dialogue")
         roles = [Role(gender=identity.gender) for identity in scene.people]
-        dialogue = write_dialogue(roles, plan.seconds, rng, self._catalogue)
+        dialogue = write_dialogue(roles, plan.seconds, rng, self._catalogue, self.run.kind)
         acting = perform(dialogue, scene.seats, rng, listener_m=scene.listener_m)
         prompt = describe(
             [portrait(identity) for identity in scene.people],

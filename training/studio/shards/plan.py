@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import ConfigError
+from training.studio.acting.dialogue import KIND_SHARES, Kind
 from training.studio.people.identity import Identity, sample_identity
 from training.studio.performance_data import FPS
 from training.studio.speech.sentences import Split
@@ -38,6 +39,7 @@ class RunPlan:
     clips_per_shard: int
     samples: int  # 2 draws at twice the size, 1 is faster
     aside_rad: float = 0.0  # how far beside the camera somebody may be whom people talk to
+    kind: Kind | None = None  # what happens in every clip; None: all sorts of things
     bearded: float | None = None  # share of people with beards; None: as many as there are
 
     def __post_init__(self) -> None:
@@ -49,6 +51,9 @@ class RunPlan:
             raise ConfigError(f"size={self.size}: width and height are multiples of 32 from 64 on")
         if self.samples not in (1, 2):
             raise ConfigError(f"samples={self.samples}: 1 (fast) or 2 (smooth edges)")
+        if self.kind is not None and any(self.kind not in KIND_SHARES[n] for n in self.people):
+            alone = ", ".join(KIND_SHARES[1])
+            raise ConfigError(f"kind={self.kind}: a person alone has {alone}; ask for more people")
         if not 0 <= self.aside_rad <= MOST_ASIDE_RAD:
             raise ConfigError(
                 f"aside_rad={self.aside_rad}: 0 to {MOST_ASIDE_RAD}; further, no mouth is seen"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.errors import InputError
+from training.studio.acting.dialogue import Kind
 from training.studio.assets import asset_folder
 from training.studio.shards.making import ClipMaker
 from training.studio.shards.plan import RunPlan
 from training.studio.shards.reader import Clips
+from training.studio.shards.record import unpack_arrays
 from training.studio.shards.running import render_run
 
 pytestmark = pytest.mark.studio
@@ -56,6 +60,19 @@ def test_a_sample_holds_pictures_voices_and_labels_of_one_stretch(folder: Path) 
     assert sample.prompt
     left, right = sample.labels["face_box"][:, 0, 0]
     assert left < right, "people are listed from left to right"
+
+
+def test_clips_can_be_of_one_kind_with_everybody_looking_aside() -> None:
+    run = replace(RUN, people=(1,), kind=Kind.SINGING, aside_rad=1.0, shortest=2.0, longest=2.0)
+    with ClipMaker(run, asset_folder()) as maker:
+        clips = [maker.make(index).files for index in range(3)]
+    for files in clips:
+        described = json.loads(files["json"])
+        assert described["kind"] == "singing"
+        labels = unpack_arrays(files["npz"])
+        turned = described["people"][0]["seat"]["yaw_rad"] + labels["head_rad"][0, :, 0]
+        assert np.median(np.abs(turned)) > 0.2
+        assert labels["is_speaking"].any()
 
 
 def test_a_run_resumes_where_it_stopped(folder: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
+from training.studio.acting.dialogue import Kind
 from training.studio.performance_data import FPS
 from training.studio.shards.plan import RunPlan, plan_clip
 
@@ -92,6 +93,7 @@ def test_streams_of_randomness_are_apart() -> None:
         ({"shortest": 9.0}, "clips of 9.0 to 8.0 s"),
         ({"samples": 4}, "samples=4"),
         ({"aside_rad": 2.0}, "no mouth is seen"),
+        ({"kind": Kind.CONVERSATION}, "a person alone has monologue, singing"),
         ({"bearded": 1.5}, "bearded=1.5 is a share"),
     ],
 )
