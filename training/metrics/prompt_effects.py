@@ -35,6 +35,7 @@ class Act(NamedTuple):
     words: str
     measure: str
     sign: int  # +1 when the measure must grow
+    instead_of: str = CALM  # what the same person does in the film that it is compared with
 
     @property
     def key(self) -> str:
@@ -52,7 +53,9 @@ ACTS = (
     Act("angry", "clearly angry", "brow height", -1),
     Act("surprised", "clearly surprised", "brow height", +1),
     Act("nodding", "nodding the head", NODDING, +1),
-    Act("looking at the other", "turning to the other", TURNED, +1),
+    # People who sit quietly look at each other anyway: only from the camera is there a way to go.
+    Act("looking at the camera", "looking at the camera", TURNED, -1),
+    Act("looking at the other", "turning to the other", TURNED, +1, "looking at the camera"),
 )
 
 

@@ -2,7 +2,8 @@
 
 Every scene is filmed with the same seed and silent voices: once under a prompt in which nothing
 happens, and once for each act with another prompt from the middle on, which names what one person
-does. What differs in the second half, of that person and of the others, is the prompt's doing.
+does. What differs in the second half, of that person and of the others, is the prompt's doing. An
+act that people do anyway is compared with a film in which that person is asked for its opposite.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Studio:
     def measure(self, scenes: Sequence[BundledScene]) -> list[Effect]:
         """Film scenes under every prompt, the person asked changing from act to act.
 
-        Writes `ACT.png` beside the films: calm and prompted side by side.
+        Writes `ACT.png` beside the films: calm, or what an act is instead of, beside the act.
 
         Raises:
             InputError: when a film cannot be made, or faces in it are not found.
@@ -65,23 +66,28 @@ class Studio:
         effects: list[Effect] = []
         sheets: dict[Act, list[NDArray[np.uint8]]] = {act: [] for act in ACTS}
         for place, scene in enumerate(scenes):
-            calm = self._film(scene, "calm", None)
+            calm = self._film(scene, "calm", prompt_of(scene.people, None, CALM), None)
             for turn, act in enumerate(ACTS):
                 if act.needs_others and scene.people == 1:
                     continue
-                number = (place + turn) % scene.people
-                made = self._film(scene, act.key, prompt_of(scene.people, number, act.words))
-                effects.append(effect(scene.name, act, number, calm.faces, made.faces))
-                sheets[act].append(np.concatenate([calm.shown, made.shown], axis=1))
+                number = _asked(act, place + turn, scene.people)
+                first = prompt_of(scene.people, number, act.instead_of)
+                cue = prompt_of(scene.people, number, act.words)
+                made = self._film(scene, act.key, first, cue)
+                base = calm
+                if act.instead_of != CALM:
+                    base = self._film(scene, f"not-{act.key}", first, None)
+                effects.append(effect(scene.name, act, number, base.faces, made.faces))
+                sheets[act].append(np.concatenate([base.shown, made.shown], axis=1))
         for act, rows in sheets.items():
             _write_sheet(self._films / f"{act.key}.png", rows)
         return effects
 
-    def _film(self, scene: BundledScene, name: str, cue: str | None) -> _Film:
+    def _film(self, scene: BundledScene, name: str, first: str, cue: str | None) -> _Film:
+        """Film a scene under the prompt `first`; `cue`, if there is one, follows in the middle."""
         out = self._films / f"{scene.name}-{name}.mp4"
-        calm = prompt_of(scene.people, None, CALM)
         command = [sys.executable, "-m", "parley", "render", "--bundle", str(self._bundle)]
-        command += ["--scene", scene.name, "--prompt", calm, "--out", str(out)]
+        command += ["--scene", scene.name, "--prompt", first, "--out", str(out)]
         if cue is not None:
             command += ["--prompt-at", f"{HALF_S}={cue}"]
         for number in range(scene.people):
@@ -92,11 +98,18 @@ class Studio:
         if ran.returncode:
             why = ran.stderr.strip().splitlines()[-1:]
             raise InputError(f"{out.name} could not be made: {why}")
-        first = round((HALF_S + SETTLING_S) * FPS)
-        pictures = [each for number, each in enumerate(read_pictures(out)) if number >= first]
+        start = round((HALF_S + SETTLING_S) * FPS)
+        pictures = [each for number, each in enumerate(read_pictures(out)) if number >= start]
         faces = seat(self._observer.read(pictures), scene.people)
         self._on_film(out.name)
         return _Film(faces, np.asarray(pictures[-FPS], np.uint8))
+
+
+def _asked(act: Act, turn: int, people: int) -> int:
+    """Choose who is asked: everybody in turn, but for looks at others nobody in the middle."""
+    number = turn % people
+    is_in_the_middle = 2 * number + 1 == people
+    return people - 1 if act.needs_others and is_in_the_middle else number
 
 
 def bundled_scenes(bundle: Path, names: Sequence[str]) -> list[BundledScene]:

@@ -135,6 +135,32 @@ def test_a_nod_asked_of_the_shipped_bundle_shows_in_its_film(
 
 
 @pytest.mark.studio
+def test_looks_asked_of_the_shipped_bundle_go_there_and_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = (ACT["looking at the camera"], ACT["looking at the other"])
+    monkeypatch.setattr(prompt_films, "ACTS", looks)
+    monkeypatch.setattr(prompt_films, "_asked", lambda act, turn, people: 0)
+    bundle, told = Path(__file__).parents[3] / "bundles" / "studio", list[str]()
+    studio = prompt_films.Studio(bundle, tmp_path, told.append)
+    away, back = studio.measure(bundled_scenes(bundle, ["colleagues"]))
+    assert told[2:] == [
+        "colleagues-looking-at-the-other.mp4",
+        "colleagues-not-looking-at-the-other.mp4",
+    ]
+    assert away.after < away.before - 2 * away.deviation, "from the other into the camera"
+    assert back.after > back.before, "and from the camera to the other"
+    assert back.before < away.before, "compared with somebody who looks into the camera"
+
+
+def test_nobody_in_the_middle_is_asked_to_look_at_others() -> None:
+    look, smile = ACT["looking at the other"], ACT["smiling"]
+    assert [prompt_films._asked(look, turn, 3) for turn in range(3)] == [0, 2, 2]
+    assert [prompt_films._asked(smile, turn, 3) for turn in range(3)] == [0, 1, 2]
+    assert [prompt_films._asked(look, turn, 2) for turn in range(2)] == [0, 1]
+
+
+@pytest.mark.studio
 def test_a_film_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     bundle = Path(__file__).parents[3] / "bundles" / "studio"
     studio = prompt_films.Studio(bundle, tmp_path, print)
