@@ -19,7 +19,7 @@ from models.studio.acting import ActingNetwork
 from models.studio.acting_config import ACTED
 from models.studio.audio_config import FRAME_SAMPLES
 from models.studio.audio_encoder import AudioEncoder
-from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, MotionGroup
+from models.studio.config import HEAD_ANGLES, MOUTH_CURVES, SPEECH_CURVES, MotionGroup
 from models.studio.motion import MOTION_CHANNELS, Motion
 from models.studio.still_reader import EXPRESSIONS, StillReader
 from models.studio.text_encoder import TextEncoder
@@ -29,6 +29,9 @@ from models.studio.warp import gathered, neighbors
 
 STATE = "state."
 SHOWN_CALLS = 6  # of the decoder, for each picture
+# One step shows the mean of the mouths that may be, which moves less than any of them. So what is
+# heard is told so many times larger. See docs/decisions/0022-from-films.md.
+SPEECH_TOLD = 2.0
 SWAY, ZOOM = 0.05, 0.04  # of a picture that is moved like a camera's, in shares of its size
 SWAY_FRAMES = 22.0  # of one swing there and back
 # What the decoder is shown a face doing: most of a curve and how often, in the order of ARKit.
@@ -85,6 +88,7 @@ class Acting(nn.Module):
 
     places: Tensor
     bending: Tensor
+    loudness: Tensor
 
     def __init__(self, network: ActingNetwork) -> None:
         """Share a network's weights."""
@@ -97,6 +101,9 @@ class Acting(nn.Module):
             for channel in range(channels)
         ]
         self.register_buffer("places", torch.tensor(order), persistent=False)
+        told = torch.ones(MOUTH_CURVES)
+        told[list(SPEECH_CURVES)] = SPEECH_TOLD
+        self.register_buffer("loudness", told, persistent=False)
         self.register_buffer("bending", torch.tensor(EXPRESSIONS), persistent=False)
 
     def forward(
@@ -116,7 +123,7 @@ class Acting(nn.Module):
         is_known = tokens < self.network.config.words
         words = torch.where(is_known, tokens, torch.ones_like(tokens))
         acted = self.network(features, words, noise, past, memory)
-        both = torch.cat([curves, acted.values], dim=-1)
+        both = torch.cat([curves * self.loudness, acted.values], dim=-1)
         motion = both.index_select(-1, self.places)[None]
         known = torch.ones_like(motion[..., : len(MotionGroup)])
         expressions = motion[0].index_select(-1, self.bending)

@@ -21,6 +21,7 @@ from export.scenes import copy_scenes, read_scenes
 from export.shapes import ChunkShape
 from export.studio import (
     SHOWN_CALLS,
+    SPEECH_TOLD,
     acting_network,
     picture_networks,
     shown_pictures,
@@ -29,6 +30,7 @@ from export.studio import (
 from export.weights import Weights
 from models.studio.acting import ActingNetwork
 from models.studio.acting_config import studio_acting
+from models.studio.config import SPEECH_CURVES
 from models.studio.still_reader import EXPRESSIONS, StillReader
 from models.studio.vae import StudioVAE
 from models.studio.vae_config import studio_vae
@@ -163,6 +165,9 @@ def test_what_bends_pictures_is_what_is_told() -> None:
     assert made["expressions"].shape == (2, 4, len(EXPRESSIONS))
     assert made["expressions"].std() > 1e-3
     assert torch.equal(made["expressions"], made["motion"][0][..., list(EXPRESSIONS)])
+    speech = list(SPEECH_CURVES)
+    larger = SPEECH_TOLD * given["curves"][..., speech]
+    torch.testing.assert_close(made["motion"][0][..., speech], larger)
 
 
 def test_the_decoder_is_shown_latents_of_the_scene_that_move(tmp_path: Path) -> None:

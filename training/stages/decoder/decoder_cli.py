@@ -162,6 +162,6 @@ def _held_out(
 ) -> Filmed:
     if not folders:
         raise InputError("name folders of the test split: --held-out, encoded with --film")
-    windows = replace(settings.windows, lively_share=0.0)  # what faces mostly do
+    windows = replace(settings.windows, lively_share=0.0, open_share=0.0)  # what faces mostly do
     source = FilmedSource(FilmedBank(folders), trained.words, windows, settings.weights)
     return source.clips(HELD_OUT_WINDOWS, SEED)
