@@ -31,7 +31,7 @@ STATE = "state."
 SHOWN_CALLS = 6  # of the decoder, for each picture
 # One step shows the mean of the mouths that may be, which moves less than any of them. So what is
 # heard is told so many times larger. See docs/decisions/0022-from-films.md.
-SPEECH_TOLD = 2.0
+SPEECH_TOLD = 1.5
 SWAY, ZOOM = 0.05, 0.04  # of a picture that is moved like a camera's, in shares of its size
 SWAY_FRAMES = 22.0  # of one swing there and back
 # What the decoder is shown a face doing: most of a curve and how often, in the order of ARKit.
