@@ -6,6 +6,7 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -25,11 +26,14 @@ from training.stages.decoder.task import (
     DecoderStageConfig,
     DecoderTask,
     JointConfig,
+    Shown,
     made_latents,
 )
 from training.stages.dit.banks import DOLLS, HELD_OUT_DOLLS
 from training.stages.dit.shipped import read_dit
 from training.stages.dit.smoke import doll_encoders
+from training.stages.dit.windows import WindowConfig, choose_moment
+from training.stages.motion import LIP_GAP
 from training.stages.vae.lip_reader import LipReader
 from training.stages.vae.shipped import read_vae
 
@@ -192,6 +196,59 @@ def test_a_transformer_that_learns_along_makes_what_the_film_shows(
         torch.autograd.backward(task.losses(Draw(0, 0, step, CPU))["loss"])
         optimizer.step()
     assert error() < 0.9 * before
+
+
+def test_mouths_that_are_the_films_read_alike_and_others_do_not(
+    single_run: Path, settings: DecoderStageConfig
+) -> None:
+    trained, source = read_dit(single_run), source_of(single_run, DOLLS, settings)
+    batch = source.clips(4, 1)
+    vae = able_to_be_told(doll_encoders().vae, settings.movement_dim)
+    weighed = replace(settings, losses=replace(settings.losses, gaps=2.0))
+    task = DecoderTask(settings, vae, trained.dit, LipReader(), SameBatch(source, batch), batch)
+    whole, _, _ = cropped(batch, 4, Draw(0, 0, 0, CPU).numpy)
+    same = task._misread_mouths(Shown(whole, whole.video), Draw(0, 0, 0, CPU))
+    assert float(same["mouths"]) == float(same["gaps"]) == 0
+    other = task._misread_mouths(Shown(whole, whole.video.roll(1, 0)), Draw(0, 0, 0, CPU))
+    assert other["mouths"] > 0 < other["gaps"]
+    without = task.losses(Draw(0, 0, 0, CPU))
+    task.config = weighed
+    counted = task.losses(Draw(0, 0, 0, CPU))
+    torch.testing.assert_close(counted["loss"], without["loss"] + 2.0 * without["gaps"])
+
+
+def test_the_reader_looks_from_another_place_every_time(
+    single_run: Path, settings: DecoderStageConfig
+) -> None:
+    trained, source = read_dit(single_run), source_of(single_run, DOLLS, settings)
+    batch = source.clips(4, 1)
+    vae = able_to_be_told(doll_encoders().vae, settings.movement_dim)
+    task = DecoderTask(settings, vae, trained.dit, LipReader(), source, batch)
+    whole, _, _ = cropped(batch, 4, Draw(0, 0, 0, CPU).numpy)
+    shown = Shown(whole, whole.video.roll(1, 0))
+    first, again, other = (
+        float(task._misread_mouths(shown, Draw(0, 0, step, CPU))["mouths"]) for step in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+def test_windows_can_be_those_in_which_lips_move(
+    single_run: Path, settings: DecoderStageConfig
+) -> None:
+    source = source_of(single_run, DOLLS, settings)
+    usual = replace(settings.windows, lively_share=0.0)
+    moving = replace(usual, open_share=1.0)
+
+    def motion(windows: WindowConfig) -> float:
+        rng, found = np.random.default_rng(0), []
+        for _ in range(60):
+            clip = source.bank.clip(int(rng.integers(len(source.bank))))
+            first, _ = choose_moment(clip, windows, rng)
+            span = slice(first * 4, (first + windows.latent_frames) * 4)
+            found.append(clip.motion[0, span, LIP_GAP].astype(np.float32).std())
+        return float(np.mean(found))
+
+    assert motion(moving) > 1.1 * motion(usual)
 
 
 def test_a_joint_run_writes_both_networks(single_run: Path, tmp_path: Path) -> None:
