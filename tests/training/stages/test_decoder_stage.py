@@ -20,6 +20,7 @@ from training.cli import app
 from training.runs.config_file import read_config
 from training.runs.draw import Draw
 from training.runs.folder import RunFolder
+from training.stages.decoder import task as decoder_task
 from training.stages.decoder.decoder_cli import JOINT, SMOKE, USUAL, able_to_be_told
 from training.stages.decoder.filmed import Filmed, FilmedBank, FilmedSource, cropped, told_of
 from training.stages.decoder.task import (
@@ -230,6 +231,27 @@ def test_the_reader_looks_from_another_place_every_time(
         float(task._misread_mouths(shown, Draw(0, 0, step, CPU))["mouths"]) for step in (0, 0, 1)
     )
     assert first == again != other
+
+
+def test_the_second_of_two_steps_begins_half_way(
+    single_run: Path, settings: DecoderStageConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = source_of(single_run, DOLLS, settings).clips(2, 1).window
+    asked: list[tuple[Tensor, Tensor]] = []
+
+    def predict(dit: object, window: object, noisy: Tensor, level: Tensor, **_: bool) -> Tensor:
+        asked.append((noisy, level))
+        return noisy
+
+    monkeypatch.setattr(decoder_task, "predict_clean", predict)
+    dit, generator = read_dit(single_run).dit, torch.Generator().manual_seed(1)
+    decoder_task._latents_from(dit, window, generator, torch.tensor([True, False]))
+    ((noisy, level),) = asked
+    assert level.tolist() == [[0.5, 0.5], [1.0, 1.0]]
+    half, whole = 2 * noisy[0] - window.latents[0], noisy[1]
+    for noise in (half, whole):  # all frames of an example begin with the same
+        torch.testing.assert_close(noise[:, 0], noise[:, 1])
+        assert 0.8 < noise.std() < 1.2
 
 
 def test_windows_can_be_those_in_which_lips_move(
