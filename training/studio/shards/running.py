@@ -75,7 +75,8 @@ def _claim(run: RunPlan, folder: Path) -> None:
     described = json.loads(json.dumps(dataclasses.asdict(run)))
     path = folder / RUN_FILE
     if path.exists():
-        there = json.loads(path.read_text())
+        optional = {f.name: f.default for f in dataclasses.fields(RunPlan)}
+        there = optional | json.loads(path.read_text())  # of runs before there were such wishes
         differing = sorted(k for k in described if there.get(k) != described[k])
         if differing:
             raise InputError(

@@ -89,6 +89,18 @@ def test_a_folder_of_another_run_is_refused(folder: Path) -> None:
         render_run(other, folder, asset_folder(), 1, 1, lambda frames: None)
 
 
+def test_a_run_of_before_there_were_wishes_goes_on(folder: Path) -> None:
+    render_run(RUN, folder, asset_folder(), 1, 1, lambda frames: None)
+    run_file = folder / "run.json"
+    described = json.loads(run_file.read_text())
+    for wish in ("aside_rad", "bearded", "kind"):
+        del described[wish]
+    run_file.write_text(json.dumps(described))
+    assert render_run(RUN, folder, asset_folder(), 1, 1, lambda frames: None) == 0
+    with pytest.raises(InputError, match="differing: aside_rad"):
+        render_run(replace(RUN, aside_rad=0.5), folder, asset_folder(), 1, 1, lambda frames: None)
+
+
 def test_a_stretch_longer_than_every_clip_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="ask for shorter stretches"):
         Clips(folder).sample(np.random.default_rng(0), 500)
